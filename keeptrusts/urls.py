@@ -1,0 +1,12 @@
+"""Every address of the web process."""
+
+from django.contrib import admin
+from django.urls import path
+
+from keeptrusts import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+]

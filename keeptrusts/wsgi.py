@@ -1,0 +1,9 @@
+"""The web process for a WSGI server."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keeptrusts.settings")
+
+application = get_wsgi_application()
