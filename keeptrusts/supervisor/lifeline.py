@@ -1,8 +1,9 @@
 """The child's half: end this process when the process that supervises it is gone, however it went.
 
-A supervisor holds the write end of a pipe and never writes; its children hold the read end. When the supervisor
-dies, by SIGKILL too, the kernel closes the write end and every child reads the end of the file. On Linux the
-kernel also sends a signal by itself (PR_SET_PDEATHSIG), which needs no thread of ours to run.
+A supervisor holds the write end of a pipe and never writes; its children hold the read end. When
+the supervisor dies, by SIGKILL too, the kernel closes the write end and every child reads the end
+of the file. On Linux the kernel also sends a signal by itself (PR_SET_PDEATHSIG), which needs no
+thread of ours to run.
 """
 
 import ctypes
@@ -51,7 +52,8 @@ def _watch(fd: int) -> None:
 
 
 def _end() -> None:
-    """Ask this process to stop; when it has not within the grace period, end it and what it started."""
+    """Ask this process to stop; when it has not within the grace period, end it and what it
+    started."""
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     if os.getpgrp() == os.getpid():

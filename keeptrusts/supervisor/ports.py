@@ -5,7 +5,8 @@ import socket
 
 
 class PortUnavailable(Exception):
-    """The address cannot be listened on: taken by another program, not permitted, or not this machine's."""
+    """The address cannot be listened on: taken by another program, not permitted, or not this
+    machine's."""
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
         self.host, self.port = host, port

@@ -20,7 +20,8 @@ LOG_LIMIT_BYTES = 10 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Program:
-    """What a child runs: `module` with `arguments`, as `python -m` would; `ready` says whether it answers."""
+    """What a child runs: `module` with `arguments`, as `python -m` would; `ready` says whether it
+    answers."""
 
     name: str
     module: str

@@ -20,10 +20,12 @@ class ChildFailed(Exception):
 
 
 class Supervisor:
-    """Starts programs, restarts crashed ones a bounded number of times, stops all of them on leaving.
+    """Starts programs, restarts crashed ones a bounded number of times, stops all of them on
+    leaving.
 
-    A context manager: whatever happens inside, no child outlives the block. Must be used from the main thread:
-    it takes SIGINT, SIGTERM and SIGHUP, and the kernel ties a child to the thread that started it.
+    A context manager: whatever happens inside, no child outlives the block. Must be used from the
+    main thread: it takes SIGINT, SIGTERM and SIGHUP, and the kernel ties a child to the thread
+    that started it.
     """
 
     def __init__(self, programs: Iterable[Program], *, report: Callable[[str], None]) -> None:
@@ -72,7 +74,8 @@ class Supervisor:
     def wait_ready(self, *, seconds: float = READY_SECONDS) -> bool:
         """Wait until every program answers; False when a stop was asked for meanwhile.
 
-        Raises ChildFailed when one ends before it answered (nothing is restarted yet) or none answers in time.
+        Raises ChildFailed when one ends before it answered (nothing is restarted yet) or none
+        answers in time.
         """
         deadline = time.monotonic() + seconds
         waiting = list(self.children)
@@ -91,7 +94,8 @@ class Supervisor:
                 raise ChildFailed(f"{child.name} {_ending(code)} while starting{_see(child)}")
 
     def run(self) -> None:
-        """Keep the programs running until a stop is asked for; raises ChildFailed when one crashes too often."""
+        """Keep the programs running until a stop is asked for; raises ChildFailed when one crashes
+        too often."""
         while not self.stopping:
             for child in self.children:
                 self._look_after(child)
