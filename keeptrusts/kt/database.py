@@ -1,0 +1,39 @@
+"""The database of the commands that work on it directly: DATABASE_URL, else the data directory."""
+
+import os
+from pathlib import Path
+
+from keeptrusts.kt.errors import Failure
+
+DEFAULT_DATA = "data"
+SQLITE_FILE = "keeptrusts.sqlite3"
+
+
+def data_directory(data: Path | None) -> Path:
+    """The data directory: `--data`, else KEEPTRUSTS_DATA, else ./data; made known to the
+    settings."""
+    directory = Path(data or os.environ.get("KEEPTRUSTS_DATA") or DEFAULT_DATA).absolute()
+    os.environ["KEEPTRUSTS_DATA"] = str(directory)
+    return directory
+
+
+def connect(data: Path | None = None) -> Path:
+    """Load Django on an existing database and return the data directory; raises Failure without
+    one."""
+    directory = data_directory(data)
+    if not os.environ.get("DATABASE_URL") and not (directory / SQLITE_FILE).is_file():
+        raise Failure(
+            f"no database in {directory}: run `kt up` first, name its data directory with --data "
+            "or KEEPTRUSTS_DATA, or set DATABASE_URL"
+        )
+    setup()
+    return directory
+
+
+def setup() -> None:
+    """Load the settings and Django (about a second); the settings end the process when one is
+    wrong."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keeptrusts.settings")
+    import django
+
+    django.setup()

@@ -1,0 +1,5 @@
+"""`kt doctor`."""
+
+
+def doctor() -> None:
+    """Check this machine."""

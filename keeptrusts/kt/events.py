@@ -1,0 +1,185 @@
+"""`kt events`: the decision events of the gateway, one per request."""
+
+import csv
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from keeptrusts.kt import output
+
+if TYPE_CHECKING:
+    from keeptrusts.kt.client import Client
+
+commands = typer.Typer(no_args_is_help=True, help="Decision events: one per request.")
+
+PAGE = 100
+POLL_SECONDS = 1.0
+HEADERS = ("TIME", "GROUP", "MODEL", "VERDICT", "REASON", "TOKENS", "COST")
+EXPORTED = (
+    "id",
+    "created_at",
+    "consumer_group",
+    "team_id",
+    "user_id",
+    "provider",
+    "model",
+    "route",
+    "verdict",
+    "reason_code",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cost",
+    "hold",
+    "written_off",
+    "estimated_avoided_cost",
+    "latency_ms",
+    "wallet",
+)
+
+
+class Format(StrEnum):
+    """How events are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class FileFormat(StrEnum):
+    """How events are exported."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class Verdict(StrEnum):
+    """What became of a request."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    CACHED = "cached"
+    ERROR = "error"
+
+
+VERDICT = typer.Option(None, help="Only events of this verdict.")
+SINCE = typer.Option("", help="Only events from this time on, for example 2026-04-01T00:00:00Z.")
+
+
+@commands.command("tail")
+def tail(
+    last: int = typer.Option(10, "--last", "--limit", min=1, max=10_000, help="How many events."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Go on with new events."),
+    since: str = SINCE,
+    verdict: Verdict | None = VERDICT,
+    form: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+    as_json: bool = typer.Option(False, "--json", help="The same as --format json."),
+) -> None:
+    """Print the newest events, oldest first; the last line is the newest."""
+    from keeptrusts.kt.client import Client
+
+    client = Client()
+    query = {"since": since, "verdict": verdict or "", "limit": min(last, PAGE)}
+    events = list(islice(client.pages("/v1/events", query), last))[::-1]
+    if not follow:
+        _print(events, as_json=as_json or form is Format.JSON)
+        return
+    _follow(client, events, verdict=verdict or "", as_json=as_json or form is Format.JSON)
+
+
+def _print(events: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        output.line(output.as_json(events))
+    else:
+        output.table(HEADERS, [_row(event) for event in events], right=("TOKENS", "COST"))
+
+
+def _row(event: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        event["created_at"],
+        event["consumer_group"] or "-",
+        event["model"] or "-",
+        event["verdict"],
+        event["reason_code"] or "-",
+        str(event["usage"]["total_tokens"]),
+        output.dollars(event["cost"]),
+    )
+
+
+def _follow(client: "Client", events: list[dict[str, Any]], *, verdict: str, as_json: bool) -> None:
+    """Print `events` and whatever comes after them, one line each, until it is interrupted."""
+    seen = [event["id"] for event in events]
+    for event in events:
+        _print_line(event, as_json=as_json)
+    since = events[-1]["created_at"] if events else ""
+    while True:
+        time.sleep(POLL_SECONDS)
+        for event in reversed(list(_newer(client, since, seen, verdict))):
+            _print_line(event, as_json=as_json)
+            since = event["created_at"]
+            seen = [*seen[-PAGE * 10 :], event["id"]]
+
+
+def _newer(client: "Client", since: str, seen: list[str], verdict: str) -> Iterator[dict[str, Any]]:
+    known = set(seen)
+    for event in client.pages("/v1/events", {"since": since, "verdict": verdict, "limit": PAGE}):
+        if event["id"] not in known:
+            yield event
+        if not since:
+            return
+
+
+def _print_line(event: dict[str, Any], *, as_json: bool) -> None:
+    output.line(output.as_json(event, indent=False) if as_json else "  ".join(_row(event)))
+
+
+@commands.command("export")
+def export(
+    since: str = SINCE,
+    until: str = typer.Option("", help="Only events before this time."),
+    verdict: Verdict | None = VERDICT,
+    form: Annotated[FileFormat, typer.Option("--format", help="csv or jsonl.")] = FileFormat.CSV,
+    file: Annotated[Path | None, typer.Option("--output", "-o", help="Default: stdout.")] = None,
+) -> None:
+    """Write all events of a time range, newest first."""
+    from keeptrusts.kt.client import Client
+
+    query = {"since": since, "until": until, "verdict": verdict or "", "limit": PAGE}
+    events = Client().pages("/v1/events", query)
+    write = _write_csv if form is FileFormat.CSV else _write_jsonl
+    if file is None:
+        write(events, sys.stdout)
+        return
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        number = write(events, stream)
+    typer.echo(f"Wrote {output.count(number, 'event')} to {file}", err=True)
+
+
+def _write_jsonl(events: Iterable[dict[str, Any]], stream: TextIO) -> int:
+    number = 0
+    for event in events:
+        stream.write(output.as_json(event, indent=False) + "\n")
+        number += 1
+    return number
+
+
+def _write_csv(events: Iterable[dict[str, Any]], stream: TextIO) -> int:
+    writer = csv.DictWriter(stream, EXPORTED, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    number = 0
+    for event in events:
+        flat = {**event, **event["usage"]}
+        writer.writerow({name: _cell(flat.get(name)) for name in EXPORTED})
+        number += 1
+    return number
+
+
+def _cell(value: Any) -> str:
+    """A cell; a leading character that a spreadsheet would run as a formula is made harmless."""
+    text = "" if value is None else output.plain(value)
+    return f"'{text}" if text[:1] in ("=", "+", "@", "\t", "\r") else text

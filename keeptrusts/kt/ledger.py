@@ -1,0 +1,44 @@
+"""`kt ledger`: prove the books and close abandoned holds, on the database itself."""
+
+from pathlib import Path
+
+import typer
+
+from keeptrusts.kt import database, output
+from keeptrusts.kt.errors import Failure
+
+commands = typer.Typer(no_args_is_help=True, help="The ledger: verify it, sweep old holds.")
+
+DATA = typer.Option(None, help="Data directory; default: KEEPTRUSTS_DATA, else ./data.")
+
+
+@commands.command("verify")
+def verify(data: Path | None = DATA) -> None:
+    """Prove the ledger's promises on the live database; exit code 1 where one is broken."""
+    database.connect(data)
+    from wallets import ledger
+
+    report = ledger.verify()
+    for problem in report.problems:
+        output.line(str(problem))
+    if report.problems:
+        raise Failure(f"{report.summary()}: {output.count(len(report.problems), 'problem')}")
+    output.line(f"{report.summary()}: ok")
+
+
+@commands.command("sweep")
+def sweep(
+    older_than: int | None = typer.Option(
+        None, min=0, help="Seconds since the last heartbeat; default: holds past their expiry."
+    ),
+    data: Path | None = DATA,
+) -> None:
+    """Close holds whose caller is gone: charge what was delivered, return the rest."""
+    database.connect(data)
+    from datetime import timedelta
+
+    from wallets import ledger
+
+    age = None if older_than is None else timedelta(seconds=older_than)
+    results = ledger.sweep(older_than=age)
+    output.line(f"closed {output.count(len(results), 'hold')}")

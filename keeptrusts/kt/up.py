@@ -1,0 +1,5 @@
+"""`kt up`."""
+
+
+def up() -> None:
+    """Run everything on this machine."""
