@@ -38,7 +38,7 @@ if TESTING:
             "SECRET_KEY": "only-for-tests-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
             "KEEPTRUSTS_FIELD_KEY": "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OWFiY2RlZmc=",
         }
-        | os.environ
+        | {k: v for k, v in os.environ.items() if v}
     )
 
 RANDOM_KEY = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
@@ -80,7 +80,7 @@ PUBLIC_URL = env.url(
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or ""
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS",
-    default=None if PRODUCTION else f"localhost,127.0.0.1,[::1],testserver,{PUBLIC_HOST}",
+    default=None if PRODUCTION else f"localhost,127.0.0.1,[::1],{PUBLIC_HOST}",
     remedy="name the host names that may be asked for, separated by commas",
 )
 if PRODUCTION and "*" in ALLOWED_HOSTS:
@@ -152,7 +152,10 @@ TEMPLATES = [
 
 # Database
 
-DATABASE = env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'keeptrusts.sqlite3'}")
+DATABASE = env.database(
+    "DATABASE_URL",
+    default=None if PRODUCTION else f"sqlite:///{DATA_DIR / 'keeptrusts.sqlite3'}",
+)
 POSTGRESQL = DATABASE["ENGINE"] == "django.db.backends.postgresql"
 POOL_SIZE = env.integer(
     "KEEPTRUSTS_DB_POOL_SIZE", default=0 if TESTING else 10, least=0, most=1000

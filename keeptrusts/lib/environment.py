@@ -65,15 +65,16 @@ class Environment:
             stop(name, "is not a usable URL", remedy)
         return value
 
-    def database(self, name: str, *, default: str) -> dict[str, Any]:
+    def database(self, name: str, *, default: str | None) -> dict[str, Any]:
         """Django's database dictionary for a `postgres://` or `sqlite:///` URL.
 
         `postgres://user@/db?host=DIR` names a socket directory; it moves to HOST, which the
         connection pool and the client tools read.
         """
         remedy = "use postgres://user:password@host:5432/name or sqlite:////path/to/file"
-        self.url(name, ("postgres", "postgresql", "sqlite"), default=default, remedy=remedy)
-        database: dict[str, Any] = self._env.db_url(name, default=default)
+        schemes = ("postgres", "postgresql", "sqlite")
+        url = self.url(name, schemes, default=default, remedy=remedy)
+        database: dict[str, Any] = self._env.db_url_config(url)
         options = database.setdefault("OPTIONS", {})
         for key in ("host", "port"):
             if key in options:
