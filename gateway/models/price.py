@@ -67,9 +67,7 @@ class ModelPrice(models.Model):
                     Q(cached_input__isnull=True)
                     | Q(cached_input__gte=0, cached_input__lte=MAX_PRICE)
                 )
-                & (
-                    Q(cache_write__isnull=True) | Q(cache_write__gte=0, cache_write__lte=MAX_PRICE)
-                ),
+                & (Q(cache_write__isnull=True) | Q(cache_write__gte=0, cache_write__lte=MAX_PRICE)),
             ),
             models.CheckConstraint(
                 name="price_names_a_model", condition=~Q(provider="") & ~Q(model="")

@@ -1,0 +1,75 @@
+"""Settings that are accepted by the schema but not enforced by this version.
+
+One row per setting. The version that enforces a setting deletes its row; nothing else changes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.policy.source import Path
+
+MESSAGE = "accepted, not enforced by this version"
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnforced:
+    """A setting by its path (``*``: every item of a list) and the values that ask for it."""
+
+    path: tuple[str, ...]
+    asks: Callable[[Any], bool]
+    meanwhile: str
+
+
+def _given(value: Any) -> bool:
+    return value not in (None, [], {})
+
+
+def _is(*values: Any) -> Callable[[Any], bool]:
+    return lambda value: value in values
+
+
+def _several(targets: Any) -> bool:
+    return isinstance(targets, list) and len(targets) > 1
+
+
+_GROUP = ("consumer_groups", "*")
+
+NOT_ENFORCED = (
+    NotEnforced(("cache", "enabled"), _is(True), "every request goes to the provider"),
+    NotEnforced(("cost_tracking", "on_exhausted"), _is("hold", "warn"), "requests are refused"),
+    NotEnforced((*_GROUP, "on_exhausted"), _is("hold", "warn"), "requests are refused"),
+    NotEnforced(("cost_tracking", "hold"), _is("progressive"), "the worst case is held"),
+    NotEnforced((*_GROUP, "hold"), _is("progressive"), "the worst case is held"),
+    NotEnforced(("cost_tracking", "wallet_enforcement"), _is("shadow"), "wallets are enforced"),
+    NotEnforced((*_GROUP, "wallet_enforcement"), _is("shadow"), "wallets are enforced"),
+    NotEnforced(("cost_tracking", "on_exhausted_stream"), _given, "streams are held in full"),
+    NotEnforced(("cost_tracking", "contention_wait_seconds"), _given, "requests do not wait"),
+    NotEnforced(("cost_tracking", "max_price_ratio"), _given, "requests do not change target"),
+    NotEnforced(("cost_tracking", "budget_alerts"), _given, "no alert, no refusal"),
+    NotEnforced((*_GROUP, "rate_limits"), _given, "requests are not counted"),
+    NotEnforced((*_GROUP, "fabric_scope"), _given, "every request goes to the provider"),
+    NotEnforced(("rate_limit_defaults",), _given, "requests are not counted"),
+    NotEnforced(("policies", "*"), _given, "texts are not moderated"),
+    NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),
+    NotEnforced(("providers", "targets"), _several, "only the first target of a model is used"),
+    NotEnforced(("providers", "targets", "*", "on_disconnect"), _is("stop"), "answers are drained"),
+)
+
+
+def not_enforced(document: Any) -> Iterator[tuple[Path, str]]:
+    """Paths of ``document`` (plain values) that this version does not honour, with what happens."""
+    for row in NOT_ENFORCED:
+        for path, value in _matches(document, row.path, ()):
+            if row.asks(value):
+                yield path, f"{MESSAGE}: {row.meanwhile}"
+
+
+def _matches(value: Any, pattern: tuple[str, ...], path: Path) -> Iterator[tuple[Path, Any]]:
+    if not pattern:
+        yield path, value
+    elif pattern[0] == "*":
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            yield from _matches(item, pattern[1:], (*path, index))
+    elif isinstance(value, dict) and pattern[0] in value:
+        yield from _matches(value[pattern[0]], pattern[1:], (*path, pattern[0]))

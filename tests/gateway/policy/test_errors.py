@@ -1,0 +1,139 @@
+"""What lint says about a wrong file, and where."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import policy
+from tests.gateway.policy.conftest import SMALL, Errors
+
+WRONG = [
+    ("version: '1'", "version: '2'", "1:1: error: 'version' must be '1'"),
+    (
+        "consumer_groups:",
+        "consumer_group:",
+        "7:1: error: unknown key 'consumer_group' (did you mean 'consumer_groups'?)",
+    ),
+    (
+        "    wallet_team_id:",
+        "    wallet_team:",
+        "10:5: error: unknown key 'wallet_team' (did you mean 'wallet_team_id'?)",
+    ),
+    (
+        "provider: openai",
+        "provider: openia",
+        "5:7: error: provider 'openia' has no known address: set base_url (did you mean 'openai'?)",
+    ),
+    (
+        "env: OPENAI_API_KEY",
+        "env: OPENAI_KEY",
+        "6:24: error: environment variable OPENAI_KEY is not set (did you mean 'OPENAI_API_KEY'?)",
+    ),
+    (
+        "env: OPENAI_API_KEY",
+        "env: OPENAI_API_KEY, store: main",
+        "6:7: error: give either 'env' or 'store'",
+    ),
+    (
+        "env: OPENAI_API_KEY",
+        "store: main",
+        "6:24: error: no stored secret 'main' (use env: NAME_OF_A_VARIABLE)",
+    ),
+    (
+        "kt_cg_engineering",
+        "sk-engineering",
+        "9:5: error: 'api_key' must start with 'kt_cg_' and have no spaces",
+    ),
+    (
+        "    api_key: kt_cg_engineering\n",
+        "",
+        "8:5: error: group 'engineering' needs either api_key or api_key_ref",
+    ),
+    (
+        "  - name: engineering",
+        "  - name: engineering\n    id: other",
+        "9:5: error: 'id' means the same as 'name' on line 8; keep one of them",
+    ),
+    (
+        "id: openai",
+        "id: openai\n      base_url: ftp://x",
+        "5:7: error: must be an address such as https://api.example.com/v1",
+    ),
+    (
+        "id: openai",
+        "id: openai\n      base_url: https://me:secret@x/v1",
+        "5:7: error: must not carry a name or password; use secret_key_ref",
+    ),
+    ("id: openai", "id: openai\n      weight: -1", "5:7: error: 'weight' must be greater than"),
+    ("id: openai", "id: openai\n      weight: .nan", "5:15: error: a number must be finite"),
+    ("id: openai", "id: openai\n      id: twice", "5:7: error: duplicate key 'id'; it stands on"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), WRONG)
+def test_names_the_place_and_the_way_out(errors: Errors, old: str, new: str, expected: str) -> None:
+    assert old in SMALL
+    found = errors(SMALL.replace(old, new, 1))
+    assert any(line.startswith(expected) for line in found), found
+
+
+def test_correct_file_has_no_errors(errors: Errors) -> None:
+    assert errors(SMALL) == []
+
+
+def test_every_problem_is_reported_at_once(errors: Errors) -> None:
+    text = SMALL.replace("'1'", "'9'").replace("api_key:", "apikey:") + "cashe: {}\n"
+    assert [line.split(" ", 1)[0] for line in errors(text)] == ["1:1:", "9:5:", "11:1:"]
+
+
+@pytest.mark.parametrize(
+    ("key", "again"), [("name", "engineering"), ("api_key", "kt_cg_engineering")]
+)
+def test_groups_may_not_share_a_name_or_a_key(errors: Errors, key: str, again: str) -> None:
+    other = {"name": "sales", "api_key": "kt_cg_sales", "wallet_team_id": "team_sales", key: again}
+    found = errors(SMALL + "  - " + "\n    ".join(f"{k}: {v}" for k, v in other.items()) + "\n")
+    assert len(found) == 1
+    assert f"duplicate {key}" in found[0]
+
+
+def test_a_shared_key_is_never_printed(errors: Errors) -> None:
+    again = "  - {name: sales, api_key: kt_cg_engineering, wallet_team_id: team_sales}\n"
+    assert "kt_cg_engineering" not in "".join(errors(SMALL + again))
+
+
+def test_keys_from_the_environment_may_not_be_shared(environ: dict[str, str]) -> None:
+    again = "  - {name: sales, api_key_ref: {env: SALES}, wallet_team_id: team_sales}\n"
+    with pytest.raises(policy.PolicyError, match="another group has the same key"):
+        policy.loads(SMALL + again, environ | {"SALES": "kt_cg_engineering"})
+
+
+def test_unknown_team_is_an_error_when_the_teams_are_known(errors: Errors) -> None:
+    assert errors(SMALL, known_teams=["engineering"]) == []
+    assert errors(SMALL, known_teams=["team_engineers"]) == [
+        "10:5: error: there is no team 'team_engineering' (did you mean 'team_engineers'?)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"a: [", "not YAML"),
+        (b"- 1", "a policy file is a mapping"),
+        (b"a: &x 1\nb: *x", "anchors and aliases are not accepted"),
+        (b"a: !!python/name:os.system x", "tags are not accepted"),
+        (b"[" * 40, "nested deeper than 32 levels"),
+        (b"a: 1\n---\nb: 1", "second document"),
+        (b"x" * 1_048_577, "larger than 1048576 bytes"),
+    ],
+)
+def test_refuses_what_is_no_policy(errors: Errors, text: bytes, message: str) -> None:
+    assert any(message in line for line in errors(text))
+
+
+def test_unreadable_file_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = policy.lint(tmp_path / "absent.yaml", {})
+    assert problem.message == "cannot read the file: No such file or directory"
+    with pytest.raises(policy.PolicyError, match="No such file"):
+        policy.load(tmp_path / "absent.yaml", {})
