@@ -17,11 +17,17 @@ def data_directory(data: Path | None) -> Path:
     return directory
 
 
+def exists(data: Path | None = None) -> bool:
+    """Whether a database is named or lies in the data directory (it may still not answer)."""
+    directory = data_directory(data)
+    return bool(os.environ.get("DATABASE_URL")) or (directory / SQLITE_FILE).is_file()
+
+
 def connect(data: Path | None = None) -> Path:
     """Load Django on an existing database and return the data directory; raises Failure without
     one."""
     directory = data_directory(data)
-    if not os.environ.get("DATABASE_URL") and not (directory / SQLITE_FILE).is_file():
+    if not exists(data):
         raise Failure(
             f"no database in {directory}: run `kt up` first, name its data directory with --data "
             "or KEEPTRUSTS_DATA, or set DATABASE_URL"
@@ -37,3 +43,13 @@ def setup() -> None:
     import django
 
     django.setup()
+
+
+def disconnect() -> None:
+    """Close every connection (and pool) of this process."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()

@@ -15,12 +15,17 @@ class PortUnavailable(Exception):
         super().__init__(f"port {port} on {host} {reason}")
 
 
-def listening(host: str, port: int, *, backlog: int = 1) -> socket.socket:
-    """A socket that listens on host:port (0: any unused one); raises PortUnavailable."""
+def listening(host: str, port: int, *, backlog: int = 1, shared: bool = False) -> socket.socket:
+    """A socket that listens on host:port (0: any unused one); raises PortUnavailable.
+
+    `shared` sockets may listen beside one another: the kernel deals connections out among them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     # Connections of an earlier run that linger in TIME_WAIT must not look like a listener.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind((host, port))
         sock.listen(backlog)

@@ -106,10 +106,10 @@ class Child:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
 
-    def ask_to_stop(self) -> None:
-        """Ask the child itself: it stops what it started in its own order."""
+    def send(self, number: int) -> None:
+        """Send a signal to the child alone: it passes on to what it started what it sees fit."""
         if self.process is not None:
-            self.process.terminate()
+            self.process.send_signal(number)
 
     def end(self, deadline: float) -> None:
         """Wait until the monotonic `deadline`, then end whatever is left of the group."""

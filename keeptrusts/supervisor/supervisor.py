@@ -25,13 +25,20 @@ class Supervisor:
 
     A context manager: whatever happens inside, no child outlives the block. Must be used from the
     main thread: it takes SIGINT, SIGTERM and SIGHUP, and the kernel ties a child to the thread
-    that started it.
+    that started it. SIGHUP stops like the others, or with `forward_hangup` is passed on: reload.
     """
 
-    def __init__(self, programs: Iterable[Program], *, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        *,
+        report: Callable[[str], None],
+        forward_hangup: bool = False,
+    ) -> None:
         self.children = [Child(program) for program in programs]
         self.stopping = False
         self._report = report
+        self._forward_hangup = forward_hangup
         self._lifeline_read, self._lifeline_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
         self._previous: dict[int, object] = {}
@@ -63,6 +70,10 @@ class Supervisor:
             os.close(fd)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self._forward_hangup:
+            for child in self.children:
+                child.send(number)
+            return
         self.stopping = True
 
     def start(self) -> None:
@@ -119,7 +130,7 @@ class Supervisor:
     def _stop_children(self) -> None:
         started = time.monotonic()
         for child in self.children:
-            child.ask_to_stop()
+            child.send(signal.SIGTERM)
         for child in self.children:
             with suppress(ProcessLookupError):
                 child.end(started + child.program.stop_seconds)
