@@ -1,0 +1,199 @@
+"""The ledger's statements on PostgreSQL: arrays in, rows out, all writes in one round trip.
+
+Plain SQL because the ORM would need a statement per row (or per column) here. Values travel as bound
+array parameters; only column names of this file are put into the text.
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
+from wallets.ledger.operations import CounterUse
+from wallets.ledger.rows import (
+    CHANGED,
+    COUNTER,
+    ENTRY,
+    LOT,
+    OPENED,
+    WALLET,
+    Column,
+    changed_rows,
+    counter_rows,
+    entry_rows,
+    lot_rows,
+    opened_rows,
+    reservation_row,
+    wallet_rows,
+)
+from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS
+
+
+def _unnest(columns: tuple[Column, ...]) -> str:
+    arrays = ", ".join(f"%s::{column.pg}[]" for column in columns)
+    return f"unnest({arrays}) AS v({', '.join(column.name for column in columns)})"
+
+
+def _names(columns: tuple[Column, ...]) -> str:
+    return ", ".join(column.name for column in columns)
+
+
+def _values(columns: tuple[Column, ...]) -> str:
+    return ", ".join(
+        f"v.{column.name}::jsonb" if column.json else f"v.{column.name}" for column in columns
+    )
+
+
+_ENTRIES = (
+    f"INSERT INTO wallets_entry ({_names(ENTRY)}, created_at) "
+    f"SELECT {_values(ENTRY)}, clock_timestamp() FROM {_unnest(ENTRY)}"
+)
+_OPEN = (
+    f"INSERT INTO wallets_reservation ({_names(OPENED)}, created_at, heartbeat_at, expires_at) "
+    f"SELECT {_values(OPENED)}, clock_timestamp(), clock_timestamp(), "
+    f"clock_timestamp() + make_interval(secs => v.ttl) "
+    f"FROM {_unnest((*OPENED, Column('ttl', 'float8')))}"
+)
+_CHANGE = (
+    "UPDATE wallets_reservation AS r SET state = v.state, amount = v.amount, parts = v.parts, "
+    "checkpoint = v.checkpoint, cost = v.cost, charged = v.charged, written_off = v.written_off, "
+    "adjusted = v.adjusted, adjustments = v.adjustments, "
+    "closed_at = CASE WHEN v.state = 'held' THEN NULL ELSE coalesce(r.closed_at, clock_timestamp()) END, "
+    "heartbeat_at = CASE WHEN v.ttl IS NULL THEN r.heartbeat_at ELSE clock_timestamp() END, "
+    "expires_at = CASE WHEN v.ttl IS NULL THEN r.expires_at "
+    "ELSE clock_timestamp() + make_interval(secs => v.ttl) END "
+    f"FROM {_unnest((*CHANGED, Column('ttl', 'float8')))} WHERE r.id = v.id"
+)
+_COUNTERS = (
+    "UPDATE wallets_limitcounter AS c SET held = v.held, spent = v.spent "
+    f"FROM {_unnest(COUNTER)} WHERE c.key = v.key"
+)
+_WALLETS = (
+    "UPDATE wallets_wallet AS w SET "
+    + ", ".join(f"{column.name} = v.{column.name}" for column in WALLET[1:])
+    + f" FROM {_unnest(WALLET)} WHERE w.id = v.id"
+)
+_LOTS = f"INSERT INTO wallets_creditlot ({_names(LOT)}) SELECT {_values(LOT)} FROM {_unnest(LOT)}"
+
+
+def _arrays(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+class PostgresStore:
+    """See ``wallets.ledger.store.Store``."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+
+    def _all(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchall()
+
+    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Waits for an in-flight twin; a twin that failed leaves the key to us."""
+        keys, organizations, fingerprints = _arrays(rows)
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO wallets_claim (key, organization_id, fingerprint, created_at) "
+                "SELECT v.key, v.organization_id, v.fingerprint, clock_timestamp() "
+                "FROM unnest(%s::text[], %s::bigint[], %s::text[]) "
+                "AS v(key, organization_id, fingerprint) ORDER BY v.key ON CONFLICT DO NOTHING",
+                [keys, organizations, fingerprints],
+            )
+        found = self._all(
+            "SELECT key, fingerprint, result FROM wallets_claim "
+            "WHERE key = ANY(%s) AND result IS NOT NULL ORDER BY key FOR UPDATE",
+            [keys],
+        )
+        return {key: (fingerprint, _json(result)) for key, fingerprint, result in found}
+
+    def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
+        """Locked in id order; the wallet's scope never changes, so it is read without a lock."""
+        rows = self._all(
+            f"SELECT {RESERVATION_COLUMNS}, clock_timestamp(), r.heartbeat_at, r.expires_at "
+            "FROM wallets_reservation r JOIN wallets_wallet w ON w.id = r.wallet_id "
+            "WHERE r.id = ANY(%s) ORDER BY r.id FOR UPDATE OF r",
+            [ids],
+        )
+        return {row[0]: reservation_row(row, _json(row[16])) for row in rows}
+
+    def lock_counters(self, uses: list[CounterUse], keys: list[str]) -> dict[str, CounterRow]:
+        """Created and locked in key order."""
+        if uses:
+            self._create_counters(uses)
+        rows = self._all(
+            "SELECT key, held, spent FROM wallets_limitcounter "
+            "WHERE key = ANY(%s) ORDER BY key FOR UPDATE",
+            [keys],
+        )
+        return {row[0]: CounterRow(*row) for row in rows}
+
+    def _create_counters(self, uses: list[CounterUse]) -> None:
+        columns = _arrays([(use.key, use.organization_id, use.period_start) for use in uses])
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO wallets_limitcounter (key, organization_id, period_start, held, spent) "
+                "SELECT v.key, v.organization_id, v.period_start, 0, 0 "
+                "FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[]) "
+                "AS v(key, organization_id, period_start) ORDER BY v.key ON CONFLICT DO NOTHING",
+                columns,
+            )
+
+    def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
+        """Locked in id order within a rank."""
+        rows = self._all(
+            f"SELECT {WALLET_COLUMNS} FROM wallets_wallet WHERE id = ANY(%s) "
+            "ORDER BY id FOR NO KEY UPDATE",
+            [ids],
+        )
+        return {row[0]: WalletRow(*row) for row in rows}
+
+    def references(
+        self, keys: list[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[int, int, int]]:
+        """Looked up under the wallet locks, so a booking cannot slip in between."""
+        rows = self._all(
+            "SELECT e.type, e.reference, e.wallet_id, e.seq, e.d_posted FROM wallets_entry e "
+            "JOIN unnest(%s::text[], %s::text[]) AS v(type, reference) "
+            "ON e.type = v.type AND e.reference = v.reference",
+            _arrays(keys),
+        )
+        return {(row[0], row[1]): (row[2], row[3], row[4]) for row in rows}
+
+    def finish_claims(self, kept: list[tuple[str, dict[str, Any]]], freed: list[str]) -> None:
+        """Results of successes stay, keys of refusals are free again."""
+        with self.connection.cursor() as cursor:
+            if kept:
+                cursor.execute(
+                    "UPDATE wallets_claim AS c SET result = v.result::jsonb "
+                    "FROM unnest(%s::text[], %s::text[]) AS v(key, result) WHERE c.key = v.key",
+                    [[key for key, _ in kept], [json.dumps(result) for _, result in kept]],
+                )
+            if freed:
+                cursor.execute("DELETE FROM wallets_claim WHERE key = ANY(%s)", [freed])
+
+    def write(self, books: Books) -> None:
+        """All tables in one round trip (psycopg sends the joined text as one simple query)."""
+        statements, params = [], []
+        for sql, rows in (
+            (_OPEN, opened_rows(books)),
+            (_CHANGE, changed_rows(books)),
+            (_ENTRIES, entry_rows(books)),
+            (_LOTS, lot_rows(books)),
+            (_COUNTERS, counter_rows(books)),
+            (_WALLETS, wallet_rows(books)),
+        ):
+            if rows:
+                statements.append(sql)
+                params.extend(_arrays(rows))
+        if statements:
+            with self.connection.cursor() as cursor:
+                cursor.execute("; ".join(statements), params)
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str | bytes) else value

@@ -1,0 +1,129 @@
+"""How books become table rows: the columns each statement writes, once for both engines."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from wallets.ledger.books import Books, ReservationRow
+from wallets.ledger.store import RANK_OF
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and the PostgreSQL type its values travel as; ``json`` ones travel as text."""
+
+    name: str
+    pg: str = "bigint"
+    json: bool = False
+
+
+def _columns(*specs: str) -> tuple[Column, ...]:
+    columns = []
+    for spec in specs:
+        name, _, pg = spec.partition(":")
+        columns.append(Column(name, "text" if pg == "json" else pg or "bigint", pg == "json"))
+    return tuple(columns)
+
+
+ENTRY = _columns(
+    "organization_id", "wallet_id", "seq", "type:text", "d_posted", "d_reserved", "d_debt",
+    "posted_after", "reserved_after", "debt_after", "contra:text", "actor:text", "reason:text",
+    "transfer:uuid", "reservation:uuid", "part:smallint", "reference:text", "notes:text",
+    "provider:text", "model:text",
+)  # fmt: skip
+OPENED = _columns(
+    "id:uuid", "organization_id", "wallet_id", "kind:text", "state:text", "amount", "parts:smallint",
+    "checkpoint", "charged", "written_off", "adjusted", "adjustments:smallint", "request_id:text",
+    "team_id", "user_id", "consumer_group_id", "key_id", "provider:text", "model:text",
+    "facts:json", "counters:json",
+)  # fmt: skip
+CHANGED = _columns(
+    "id:uuid", "state:text", "amount", "parts:smallint", "checkpoint", "cost", "charged",
+    "written_off", "adjusted", "adjustments:smallint",
+)  # fmt: skip
+COUNTER = _columns("key:text", "held", "spent")
+WALLET = _columns(
+    "id", "posted", "reserved", "debt", "seq", "total_allocated", "total_spent", "funded_balance"
+)
+LOT = _columns("organization_id", "wallet_id", "seq", "amount", "expires_at:timestamptz")
+
+Rows = list[tuple[Any, ...]]
+
+
+def reservation_row(row: tuple[Any, ...], counters: list[str]) -> ReservationRow:
+    """A locked reservation from ``RESERVATION_COLUMNS`` + now, heartbeat_at, expires_at."""
+    (
+        id_, organization, wallet, scope, kind, state, amount, parts, checkpoint,
+        cost, charged, written_off, adjusted, adjustments, provider, model, _,
+        now, heartbeat_at, expires_at,
+    ) = row  # fmt: skip
+    return ReservationRow(
+        id=id_, organization_id=organization, wallet_id=wallet, wallet_rank=RANK_OF[scope],
+        kind=kind, state=state, amount=amount, parts=parts, checkpoint=checkpoint, cost=cost,
+        charged=charged, written_off=written_off, adjusted=adjusted, adjustments=adjustments,
+        provider=provider, model=model, counters=counters, now=now, heartbeat_at=heartbeat_at,
+        expires_at=expires_at,
+    )  # fmt: skip
+
+
+def entry_rows(books: Books) -> Rows:
+    """Columns ``ENTRY``."""
+    return [
+        (
+            e.organization_id, e.wallet_id, e.seq, e.type, e.d_posted, e.d_reserved, e.d_debt,
+            e.posted_after, e.reserved_after, e.debt_after, e.contra, e.actor, e.reason,
+            e.transfer, e.reservation, e.part, e.reference, e.notes, e.provider, e.model,
+        )
+        for e in books.entries
+    ]  # fmt: skip
+
+
+def opened_rows(books: Books) -> Rows:
+    """Columns ``OPENED`` and the time to live in seconds (None: never expires)."""
+    return [
+        (
+            r.id, r.organization_id, r.wallet_id, r.kind, r.state, r.amount, r.parts,
+            r.checkpoint, r.charged, r.written_off, r.adjusted, r.adjustments, r.request_id,
+            r.team_id, r.user_id, r.consumer_group_id, r.key_id, r.provider, r.model,
+            json.dumps(r.facts), json.dumps(r.counters), r.ttl_seconds,
+        )
+        for r in books.reservations.values()
+        if r.new
+    ]  # fmt: skip
+
+
+def changed_rows(books: Books) -> Rows:
+    """Columns ``CHANGED`` and the new time to live where a heartbeat came in."""
+    return [
+        (
+            r.id, r.state, r.amount, r.parts, r.checkpoint, r.cost, r.charged,
+            r.written_off, r.adjusted, r.adjustments, r.ttl_seconds if r.beaten else None,
+        )
+        for r in books.reservations.values()
+        if r.touched and not r.new
+    ]  # fmt: skip
+
+
+def counter_rows(books: Books) -> Rows:
+    """Columns ``COUNTER``."""
+    return [(c.key, c.held, c.spent) for c in books.counters.values() if c.touched]
+
+
+def wallet_rows(books: Books) -> Rows:
+    """Columns ``WALLET``."""
+    return [
+        (
+            w.id, w.posted, w.reserved, w.debt, w.seq,
+            w.total_allocated, w.total_spent, w.funded_balance,
+        )
+        for w in books.wallets.values()
+        if w.touched
+    ]  # fmt: skip
+
+
+def lot_rows(books: Books) -> Rows:
+    """Columns ``LOT``."""
+    return [
+        (wallet.organization_id, wallet.id, seq, amount, expires_at)
+        for wallet, seq, amount, expires_at in books.lots
+    ]

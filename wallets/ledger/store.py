@@ -1,0 +1,61 @@
+"""The seam to the database: set-at-a-time reads with locks, and one write per table.
+
+Two implementations behind it, one suite of tests over both: ``postgres`` and ``sqlite``. The number of
+statements does not depend on the size of the batch.
+"""
+
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
+from wallets.ledger.operations import CounterUse
+
+WALLET_COLUMNS = (
+    "id, organization_id, scope, posted, reserved, debt, seq, "
+    "total_allocated, total_spent, funded_balance, frozen"
+)
+RESERVATION_COLUMNS = (
+    "r.id, r.organization_id, r.wallet_id, w.scope, r.kind, r.state, r.amount, r.parts, r.checkpoint, "
+    "r.cost, r.charged, r.written_off, r.adjusted, r.adjustments, r.provider, r.model, r.counters"
+)
+RANK_OF = {"user": 0, "team": 1, "organization": 2}
+
+
+class Store(Protocol):
+    """What a batch needs of the database. Called inside one transaction, in this order."""
+
+    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Claim (key, organisation, fingerprint); return those that had succeeded before."""
+
+    def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
+        """Lock reservations by id, with the database's time."""
+
+    def lock_counters(self, uses: list[CounterUse], keys: list[str]) -> dict[str, CounterRow]:
+        """Create the counters of ``uses`` where missing, then lock ``keys``, both in key order."""
+
+    def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
+        """Lock wallets of one rank by id."""
+
+    def references(
+        self, keys: list[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[int, int, int]]:
+        """(type, reference) booked before → (wallet id, seq, d_posted)."""
+
+    def finish_claims(self, kept: list[tuple[str, dict[str, Any]]], freed: list[str]) -> None:
+        """Store the results of successes, free the keys of refusals."""
+
+    def write(self, books: Books) -> None:
+        """Write everything the decisions changed: one statement per table."""
+
+
+def for_connection(connection: BaseDatabaseWrapper) -> Store:
+    """The store that speaks the connection's dialect."""
+    if connection.vendor == "postgresql":
+        from wallets.ledger.postgres import PostgresStore
+
+        return PostgresStore(connection)
+    from wallets.ledger.sqlite import SqliteStore
+
+    return SqliteStore(connection)
