@@ -1,7 +1,8 @@
 # Everything is installed into .venv from requirements.lock. Needs make and Python 3.11, 3.12 or 3.13, nothing else.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help install run test test-browser check format bench lock clean
+.PHONY: help install run test check check-style check-types check-imports check-templates check-django \
+	format bench lock clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 CANDIDATES := python3 python3.13 python3.12 python3.11
@@ -30,6 +31,50 @@ $(STAMP): requirements.lock
 
 run: install ## start everything on this machine: make run ARGS="--port 8000"
 	@exec $(BIN)/kt up $(ARGS)
+
+test: install ## the suite on SQLite, then what touches money on PostgreSQL: make test ARGS="-k reclaim"
+	@status=0; \
+	$(BIN)/pytest -n auto -m "not browser" $(ARGS) || status=1; \
+	$(BIN)/pytest -n auto --engine=postgres -m "(engines or postgres_only) and not browser" $(ARGS) || status=1; \
+	exit $$status
+
+check: check-style check-types check-imports check-templates check-django ## what CI checks; make -k check shows everything
+
+check-style: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check-types: install
+	KEEPTRUSTS_ENV=test $(BIN)/mypy
+
+check-imports: install
+	$(BIN)/lint-imports --no-logo
+
+check-templates: install
+	git ls-files -z '*.html' | xargs -0 -r $(BIN)/djade --check
+
+# The production settings of the example, with fresh secrets.
+check-django: install
+	mkdir -p .cache
+	KEEPTRUSTS_ENV=test KEEPTRUSTS_DATA=.cache $(BIN)/python manage.py check --fail-level WARNING
+	KEEPTRUSTS_ENV=test KEEPTRUSTS_DATA=.cache $(BIN)/python manage.py makemigrations --check --dry-run
+	set -a; . ./deploy/keeptrusts.env.example; \
+	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(64))"); \
+	KEEPTRUSTS_FIELD_KEY=$$($(BIN)/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"); \
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: install ## put code and templates into the house form
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+	git ls-files -z '*.html' | xargs -0 -r $(BIN)/djade
+
+bench: install ## measure the gateway and the ledger: make bench ARGS=...
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## resolve the dependencies again; needs uv
+	uv pip compile pyproject.toml --group test --group dev --universal --python-version 3.11 \
+		--generate-hashes --only-binary :all: --no-emit-index-url --no-header --no-annotate \
+		--quiet --output-file requirements.lock
 
 clean: ## remove .venv and every cache (never the data directory)
 	rm -rf .venv *.egg-info build htmlcov test-results .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
