@@ -27,13 +27,23 @@ class Ref:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterUse:
-    """A limit that a hold must fit into: held + spent + amount <= ``cap``, in one period."""
+    """A limit that a hold must fit into: held + spent + amount <= ``cap``, in one period.
+
+    The columns after ``code`` say which reservations count: a counter that does not exist yet starts
+    with what they have consumed since ``period_start``, so a limit set in mid-period holds at once.
+    """
 
     key: str
     organization_id: int
     period_start: datetime
     cap: int
     code: str = "limit_exceeded"
+    team_id: int | None = None
+    user_id: int | None = None
+    key_id: int | None = None
+    consumer_group_id: int | None = None
+    paid_by: int | None = None
+    not_paid_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,11 @@ from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
 from wallets.ledger.operations import CounterUse
 from wallets.ledger.rows import (
     CHANGED,
+    CONSUMED,
     COUNTER,
     ENTRY,
     LOT,
+    NEW_COUNTER,
     OPENED,
     WALLET,
     Column,
@@ -24,6 +26,7 @@ from wallets.ledger.rows import (
     counter_rows,
     entry_rows,
     lot_rows,
+    new_counter_rows,
     opened_rows,
     reservation_row,
     wallet_rows,
@@ -77,6 +80,12 @@ _WALLETS = (
 )
 _LOTS = f"INSERT INTO wallets_creditlot ({_names(LOT)}) SELECT {_values(LOT)} FROM {_unnest(LOT)}"
 
+_NEW_COUNTERS = (
+    "INSERT INTO wallets_limitcounter (key, organization_id, period_start, held, spent) "
+    f"SELECT v.key, v.organization_id, v.period_start, 0, ({CONSUMED}) FROM {_unnest(NEW_COUNTER)} "
+    "ORDER BY v.key ON CONFLICT DO NOTHING"
+)
+
 
 def _arrays(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
@@ -123,8 +132,7 @@ class PostgresStore:
 
     def lock_counters(self, uses: list[CounterUse], keys: list[str]) -> dict[str, CounterRow]:
         """Created and locked in key order."""
-        if uses:
-            self._create_counters(uses)
+        self._create_counters(uses)
         rows = self._all(
             "SELECT key, held, spent FROM wallets_limitcounter "
             "WHERE key = ANY(%s) ORDER BY key FOR UPDATE",
@@ -133,15 +141,16 @@ class PostgresStore:
         return {row[0]: CounterRow(*row) for row in rows}
 
     def _create_counters(self, uses: list[CounterUse]) -> None:
-        columns = _arrays([(use.key, use.organization_id, use.period_start) for use in uses])
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO wallets_limitcounter (key, organization_id, period_start, held, spent) "
-                "SELECT v.key, v.organization_id, v.period_start, 0, 0 "
-                "FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[]) "
-                "AS v(key, organization_id, period_start) ORDER BY v.key ON CONFLICT DO NOTHING",
-                columns,
-            )
+        if not uses:
+            return
+        known = self._all(
+            "SELECT key FROM wallets_limitcounter WHERE key = ANY(%s)", [[use.key for use in uses]]
+        )
+        existing = {row[0] for row in known}
+        new = [use for use in uses if use.key not in existing]
+        if new:
+            with self.connection.cursor() as cursor:
+                cursor.execute(_NEW_COUNTERS, _arrays(new_counter_rows(new)))
 
     def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
         """Locked in id order within a rank."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallets.ledger.books import Books, ReservationRow
+from wallets.ledger.operations import CounterUse
 from wallets.ledger.store import RANK_OF
 
 
@@ -45,6 +46,22 @@ COUNTER = _columns("key:text", "held", "spent")
 WALLET = _columns(
     "id", "posted", "reserved", "debt", "seq", "total_allocated", "total_spent", "funded_balance"
 )
+NEW_COUNTER = _columns(
+    "key:text", "organization_id", "period_start:timestamptz", "team_id", "user_id", "key_id",
+    "consumer_group_id", "paid_by", "not_paid_by",
+)  # fmt: skip
+CONSUMED = (
+    "SELECT coalesce(sum(CASE WHEN r.state = 'held' THEN r.amount ELSE r.charged END), 0) "
+    "FROM wallets_reservation r WHERE r.organization_id = v.organization_id "
+    "AND r.created_at >= v.period_start AND r.kind = 'usage' "
+    "AND (v.team_id IS NULL OR r.team_id = v.team_id) "
+    "AND (v.user_id IS NULL OR r.user_id = v.user_id) "
+    "AND (v.key_id IS NULL OR r.key_id = v.key_id) "
+    "AND (v.consumer_group_id IS NULL OR r.consumer_group_id = v.consumer_group_id) "
+    "AND (v.paid_by IS NULL OR r.wallet_id = v.paid_by) "
+    "AND (v.not_paid_by IS NULL OR r.wallet_id <> v.not_paid_by)"
+)
+"""What a new counter starts with: everything consumed in its period before it existed."""
 LOT = _columns("organization_id", "wallet_id", "seq", "amount", "expires_at:timestamptz")
 
 Rows = list[tuple[Any, ...]]
@@ -127,3 +144,8 @@ def lot_rows(books: Books) -> Rows:
         (wallet.organization_id, wallet.id, seq, amount, expires_at)
         for wallet, seq, amount, expires_at in books.lots
     ]
+
+
+def new_counter_rows(uses: list[CounterUse]) -> Rows:
+    """Columns ``NEW_COUNTER``."""
+    return [tuple(getattr(use, column.name) for column in NEW_COUNTER) for use in uses]

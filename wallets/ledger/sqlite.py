@@ -15,9 +15,11 @@ from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
 from wallets.ledger.operations import CounterUse
 from wallets.ledger.rows import (
     CHANGED,
+    CONSUMED,
     COUNTER,
     ENTRY,
     LOT,
+    NEW_COUNTER,
     OPENED,
     WALLET,
     Column,
@@ -26,6 +28,7 @@ from wallets.ledger.rows import (
     counter_rows,
     entry_rows,
     lot_rows,
+    new_counter_rows,
     opened_rows,
     reservation_row,
     wallet_rows,
@@ -42,6 +45,11 @@ def _insert(table: str, columns: tuple[Column, ...]) -> str:
     return f"INSERT INTO {table} ({names}) SELECT {values} FROM json_each(%s) WHERE true"
 
 
+def _select(columns: tuple[Column, ...]) -> str:
+    values = ", ".join(f"json_extract(value, '$[{i}]') AS {c.name}" for i, c in enumerate(columns))
+    return f"SELECT {values} FROM json_each(%s)"
+
+
 def _update(table: str, columns: tuple[Column, ...], keep: frozenset[str] = frozenset()) -> str:
     """``keep``: columns that stay as they are where the new value is null."""
     sets = ", ".join(
@@ -50,9 +58,8 @@ def _update(table: str, columns: tuple[Column, ...], keep: frozenset[str] = froz
         else f"{column.name} = v.{column.name}"
         for column in columns[1:]
     )
-    values = ", ".join(f"json_extract(value, '$[{i}]') AS {c.name}" for i, c in enumerate(columns))
     return (
-        f"UPDATE {table} AS t SET {sets} FROM (SELECT {values} FROM json_each(%s)) AS v "
+        f"UPDATE {table} AS t SET {sets} FROM ({_select(columns)}) AS v "
         f"WHERE t.{columns[0].name} = v.{columns[0].name}"
     )
 
@@ -69,9 +76,10 @@ _CHANGE = _update("wallets_reservation", (*CHANGED, *_BEAT), _KEEP)
 _COUNTERS = _update("wallets_limitcounter", COUNTER)
 _WALLETS = _update("wallets_wallet", WALLET)
 _LOTS = _insert("wallets_creditlot", LOT)
-_NEW_COUNTERS = _insert(
-    "wallets_limitcounter",
-    tuple(Column(name) for name in ("key", "organization_id", "period_start", "held", "spent")),
+_NEW_COUNTERS = (
+    "INSERT INTO wallets_limitcounter (key, organization_id, period_start, held, spent) "
+    f"SELECT v.key, v.organization_id, v.period_start, 0, ({CONSUMED}) "
+    f"FROM ({_select(NEW_COUNTER)}) AS v WHERE true ON CONFLICT DO NOTHING"
 )
 _CLAIMS = _insert(
     "wallets_claim",
@@ -123,8 +131,14 @@ class SqliteStore:
 
     def lock_counters(self, uses: list[CounterUse], keys: list[str]) -> dict[str, CounterRow]:
         """Created where missing, then read."""
-        new = [(use.key, use.organization_id, use.period_start, 0, 0) for use in uses]
-        self._run(f"{_NEW_COUNTERS} ON CONFLICT DO NOTHING", new)
+        rows = self._counters(keys)
+        new = [use for use in uses if use.key not in rows]
+        if new:
+            self._run(_NEW_COUNTERS, new_counter_rows(new))
+            rows = self._counters(keys)
+        return rows
+
+    def _counters(self, keys: list[str]) -> dict[str, CounterRow]:
         rows = self._all(
             "SELECT key, held, spent FROM wallets_limitcounter "
             "WHERE key IN (SELECT value FROM json_each(%s))",

@@ -87,7 +87,7 @@ class Reservation(models.Model):
         indexes = [
             models.Index(fields=["expires_at"], name="reservation_due", condition=Q(state="held")),
             models.Index(fields=["wallet"], name="reservation_open", condition=Q(state="held")),
-            models.Index(fields=["team_id", "created_at"], name="reservation_by_team"),
+            models.Index(fields=["organization", "created_at"], name="reservation_by_organization"),
         ]
 
     def __str__(self) -> str:

@@ -10,15 +10,7 @@ from wallets.models.base import TenantQuerySet, public_id_field
 from wallets.models.people import Organization, Team, User
 
 BALANCE_COLUMNS = frozenset(
-    {
-        "posted",
-        "reserved",
-        "debt",
-        "seq",
-        "total_allocated",
-        "total_spent",
-        "funded_balance",
-    }
+    {"posted", "reserved", "debt", "seq", "total_allocated", "total_spent", "funded_balance"}
 )
 
 
@@ -265,7 +257,7 @@ class Entry(models.Model):
         indexes = [
             models.Index(
                 fields=["transfer"], name="entry_by_transfer", condition=Q(transfer__isnull=False)
-            ),
+            )
         ]
 
     def __str__(self) -> str:
