@@ -1,0 +1,98 @@
+"""The local model and its stand-in speak the OpenAI API, plain and streaming."""
+
+import json
+import signal
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keeptrusts.supervisor import ports
+from tests.kt.processes import Running, kt, running
+
+NAME = "gpt-4o-mini"
+
+
+@contextmanager
+def model(folder: Path, *options: str) -> Iterator[tuple[Running, str]]:
+    port = ports.unused()
+    command = ("model", "serve", "--port", str(port), "--alias", NAME, *options)
+    with running(sys.executable, "-m", "keeptrusts.kt", *command, cwd=folder) as server:
+        server.until_says("Model ready: ")
+        yield server, f"http://127.0.0.1:{port}/v1"
+
+
+def post(url: str, body: dict[str, Any]) -> str:
+    request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return str(answer.read().decode())
+
+
+def chunks(text: str) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in text.splitlines() if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+BODY = {"model": NAME, "max_tokens": 8, "messages": [{"role": "user", "content": "Say hello."}]}
+STREAM = {**BODY, "stream": True, "stream_options": {"include_usage": True}}
+
+
+@pytest.mark.parametrize("options", [(), ("--echo",)], ids=["smollm2", "echo"])
+def test_answers_plain_and_streaming_with_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with model(tmp_path, *options) as (_, url):
+        with urllib.request.urlopen(f"{url}/models", timeout=60) as answer:
+            assert [entry["id"] for entry in json.load(answer)["data"]] == [NAME]
+        plain = json.loads(post(url, BODY))
+        streamed = chunks(post(url, STREAM))
+    assert plain["model"] == NAME
+    assert plain["choices"][0]["message"]["content"]
+    usage = plain["usage"]
+    assert 0 < usage["completion_tokens"] <= 8
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    deltas = [chunk["choices"][0]["delta"] for chunk in streamed if chunk["choices"]]
+    assert "".join(delta.get("content") or "" for delta in deltas)
+    assert streamed[-1]["usage"]["prompt_tokens"] == usage["prompt_tokens"]
+
+
+def test_equal_requests_report_equal_usage(tmp_path: Path) -> None:
+    with model(tmp_path) as (_, url):
+        first, second = (json.loads(post(url, BODY))["usage"] for _ in range(2))
+    assert second["prompt_tokens_details"] == first["prompt_tokens_details"]
+    assert second["prompt_tokens"] == first["prompt_tokens"]
+
+
+def test_the_echo_model_says_what_it_is(tmp_path: Path) -> None:
+    with model(tmp_path, "--echo") as (server, url):
+        answer = json.loads(post(url, {**BODY, "max_tokens": 100}))
+        assert server.text().startswith(f"Model ready: echo model as {NAME} http://127.0.0.1:")
+    content = answer["choices"][0]["message"]["content"]
+    assert content == "[echo model, not a language model] Say hello."
+
+
+def test_the_echo_model_refuses_what_is_no_chat(tmp_path: Path) -> None:
+    with model(tmp_path, "--echo") as (_, url):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(url, {"messages": 7})
+        with refused.value as error:
+            assert error.code == 400
+            assert json.load(error)["error"]["code"] == "invalid_messages"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("options", [(), ("--echo",)], ids=["smollm2", "echo"])
+def test_ends_cleanly_when_told(tmp_path: Path, options: tuple[str, ...], number: int) -> None:
+    with model(tmp_path, *options) as (server, _):
+        assert server.stop(number) == 0
+
+
+def test_taken_port_is_one_line(tmp_path: Path) -> None:
+    with ports.listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        outcome = kt("model", "serve", "--port", str(port), cwd=tmp_path)
+    assert outcome.returncode == 1
+    assert outcome.stderr == f"kt: port {port} on 127.0.0.1 is taken by another program\n"
