@@ -1,7 +1,7 @@
 """People, keys, wallets and money for tests: plain functions, straight on models and the ledger.
 
-Amounts are US dollars (``Decimal``, ``int`` or text), as people say them. Everything a factory is not
-told gets a fresh name, so that tests never meet by accident.
+Amounts are US dollars (``Decimal``, ``int`` or text), as people say them. Everything a factory is
+not told gets a fresh name, so that tests never meet by accident.
 """
 
 import hashlib

@@ -15,6 +15,7 @@ MAX_BALANCE = 4_000_000_000 * NANO
 _TEXT = re.compile(r"\d{1,8}(\.\d{1,9})?", re.ASCII)
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _PLACES = 9
+_STEP = Decimal(1).scaleb(-_PLACES)
 
 
 class InvalidAmount(ValueError):
@@ -71,8 +72,7 @@ def parse(value: object, *, field: str = "amount", allow_zero: bool = False) -> 
         raise InvalidAmount(field, "must be greater than 0 US dollars.")
     if number > MAX_AMOUNT:
         raise InvalidAmount(field, "must be at most 10,000,000 US dollars.")
-    exponent = number.normalize(Context(prec=60)).as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -_PLACES:
+    if number.quantize(_STEP, context=Context(prec=60)) != number:
         raise InvalidAmount(field, "must have at most 9 decimal places (nano-dollars).")
     return Decimal(fixed(number))
 
