@@ -104,11 +104,17 @@ def _web(port: int, logs: Path) -> Program:
 
 def _worker(directory: Path, logs: Path) -> Program:
     _make_queues(directory)
-    options = ("--pool=threads", "--concurrency=4", "--loglevel=WARNING", "--without-gossip")
+    options = (
+        "--pool=threads",
+        "--concurrency=4",
+        "--loglevel=WARNING",
+        "--without-gossip",
+        "--without-mingle",
+    )
     return Program(
         name="worker",
         module="celery",
-        arguments=("-A", "keeptrusts.celery", "worker", "-B", *options, "--without-mingle"),
+        arguments=("-q", "-A", "keeptrusts.celery", "worker", "-B", *options),
         stop_seconds=15,
         log=logs / "worker.log",
     )

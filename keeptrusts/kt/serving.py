@@ -5,6 +5,7 @@ does.
 bound, and writes a byte to READY_FD once it answers.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -27,6 +28,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # The application has set up logging meanwhile, and with it the access log: a line per
+        # request, in the path of every answer.
+        access = logging.getLogger("uvicorn.access")
+        access.propagate, access.handlers = self.config.access_log, []
         if self.started and not self.should_exit:
             self._on_ready()
 
@@ -37,6 +42,7 @@ def serve(
     *,
     on_ready: Callable[[], None],
     grace_seconds: int = GRACE_SECONDS,
+    access_log: bool = False,
 ) -> None:
     """Serve `application` on the bound socket until SIGINT or SIGTERM; running answers get
     `grace_seconds`.
@@ -49,7 +55,7 @@ def serve(
         http="httptools",
         ws="none",
         log_config=None,
-        access_log=False,
+        access_log=access_log,
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

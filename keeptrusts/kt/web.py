@@ -13,7 +13,13 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     host, port = sys.argv[1], int(sys.argv[2])
     sock = ports.listening(host, port, backlog=serving.BACKLOG)
-    serving.serve(APPLICATION, sock, on_ready=lambda: None, grace_seconds=GRACE_SECONDS)
+    serving.serve(
+        APPLICATION,
+        sock,
+        on_ready=lambda: None,
+        grace_seconds=GRACE_SECONDS,
+        access_log=True,
+    )
 
 
 if __name__ == "__main__":
