@@ -6,6 +6,7 @@ import typer
 
 from keeptrusts.kt import database, output
 from keeptrusts.kt.errors import Failure
+from keeptrusts.lib import money
 
 commands = typer.Typer(no_args_is_help=True, help="The ledger: verify it, sweep old holds.")
 
@@ -37,8 +38,11 @@ def sweep(
     database.connect(data)
     from datetime import timedelta
 
-    from wallets import ledger
+    from wallets import sweeper
 
     age = None if older_than is None else timedelta(seconds=older_than)
-    results = ledger.sweep(older_than=age)
-    output.line(f"closed {output.count(len(results), 'hold')}")
+    report = sweeper.sweep(older_than=age, actor="kt")
+    output.line(
+        f"closed {output.count(report.closed, 'hold')}: charged {money.display(report.charged)}, "
+        f"returned {money.display(report.returned)}"
+    )
