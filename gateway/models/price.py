@@ -1,5 +1,6 @@
 """Model prices: what a provider charges for a model, version by version."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -10,6 +11,12 @@ from wallets.models.base import public_id_field
 
 MAX_PRICE = 1_000_000_000_000_000
 """Dearest price that can be stored: 1,000,000 USD per 1,000,000 tokens, in the unit below."""
+
+
+def per_1k(units: int) -> Decimal:
+    """Exact USD per 1,000 tokens of a stored price, without trailing zeros."""
+    value = Decimal(units).scaleb(-12)
+    return Decimal(f"{value.normalize():f}")
 
 
 class PriceChanged(TypeError):
@@ -86,3 +93,23 @@ class ModelPrice(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Always raises ``PriceChanged``."""
         raise PriceChanged("a stored price is never deleted: add a new version")
+
+    @property
+    def input_cost_per_1k_tokens(self) -> Decimal:
+        """USD, exact."""
+        return per_1k(self.input)
+
+    @property
+    def output_cost_per_1k_tokens(self) -> Decimal:
+        """USD, exact."""
+        return per_1k(self.output)
+
+    @property
+    def cached_input_cost_per_1k_tokens(self) -> Decimal | None:
+        """USD, exact; None: the input price."""
+        return None if self.cached_input is None else per_1k(self.cached_input)
+
+    @property
+    def cache_write_cost_per_1k_tokens(self) -> Decimal | None:
+        """USD, exact; None: the input price."""
+        return None if self.cache_write is None else per_1k(self.cache_write)

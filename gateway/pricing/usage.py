@@ -1,0 +1,168 @@
+"""How many tokens of which class a provider says a call took."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+MAX_TOKENS = 10_000_000
+"""No call takes more: ten times the widest context window that is sold. More is absurd."""
+
+CLAMPED = "usage_clamped"
+ESTIMATED = "usage_estimated"
+PROMPT_MISSING = "prompt_tokens_missing"
+COMPLETION_MISSING = "completion_tokens_missing"
+
+Flags = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call by class, all of them 0 or more.
+
+    ``prompt_tokens`` includes cached, cache-write, audio and image input; ``completion_tokens``
+    includes reasoning and audio output. The parts never add up to more than their whole.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    audio_input_tokens: int = 0
+    image_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def by_class(self) -> dict[str, int]:
+        """What an event records: the two totals and every class that occurred."""
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        kept = {name: count for name, count in parts.items() if count}
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        } | kept
+
+    @classmethod
+    def from_openai(cls, reported: Any) -> tuple["Usage", Flags]:
+        """The usage in an OpenAI ``usage`` object (chat or responses), and what is odd about it.
+
+        Never raises. Flags: ``prompt_tokens_missing`` and ``completion_tokens_missing`` where
+        nothing was reported (a reported zero is a zero); ``usage_clamped`` where a number was
+        negative, absurd, no number, or larger than its whole, and was brought into range.
+        """
+        reading = _Reading(reported if isinstance(reported, Mapping) else {})
+        prompt = reading.first("prompt_tokens", "input_tokens")
+        completion = reading.first("completion_tokens", "output_tokens")
+        prompt, completion = reading.by_total(prompt, completion)
+        if prompt is None:
+            reading.flags.add(PROMPT_MISSING)
+        if completion is None:
+            reading.flags.add(COMPLETION_MISSING)
+        usage = cls(
+            prompt_tokens=prompt or 0,
+            completion_tokens=completion or 0,
+            **reading.input_parts(prompt or 0),
+            **reading.output_parts(completion or 0),
+        )
+        return usage, frozenset(reading.flags)
+
+    def completed(
+        self, flags: Flags, *, prompt: Callable[[], int], completion: Callable[[], int]
+    ) -> tuple["Usage", Flags]:
+        """Fill what was missing by counting, which happens only then, and flag it as estimated."""
+        filled = self
+        if PROMPT_MISSING in flags:
+            filled = replace(filled, prompt_tokens=prompt())
+        if COMPLETION_MISSING in flags:
+            filled = replace(filled, completion_tokens=completion())
+        if filled is self and not flags & {PROMPT_MISSING, COMPLETION_MISSING}:
+            return self, flags
+        return filled, (flags - {PROMPT_MISSING, COMPLETION_MISSING}) | {ESTIMATED}
+
+
+class _Reading:
+    """Numbers out of a mapping nobody vouches for."""
+
+    def __init__(self, reported: Mapping[str, Any]) -> None:
+        self.reported = reported
+        self.flags: set[str] = set()
+
+    def first(self, *names: str) -> int | None:
+        """The count under the first of ``names`` that is there."""
+        return self._count(self.reported, *names)
+
+    def by_total(self, prompt: int | None, completion: int | None) -> tuple[int | None, int | None]:
+        """Where one of the two is missing and the total is not, the other follows from it."""
+        total = self.first("total_tokens")
+        if total is not None and prompt is None and completion is not None:
+            return max(0, total - completion), completion
+        if total is not None and completion is None and prompt is not None:
+            return prompt, max(0, total - prompt)
+        return prompt, completion
+
+    def input_parts(self, whole: int) -> dict[str, int]:
+        """Classes inside the prompt; what does not fit into ``whole`` is cut off."""
+        details = self._details("prompt_tokens_details", "input_tokens_details")
+        wanted = {
+            "cached_tokens": ("cached_tokens",),
+            "cache_write_tokens": ("cache_write_tokens", "cache_creation_tokens"),
+            "audio_input_tokens": ("audio_tokens",),
+            "image_input_tokens": ("image_tokens",),
+        }
+        return self._parts(details, wanted, whole)
+
+    def output_parts(self, whole: int) -> dict[str, int]:
+        """Classes inside the completion; what does not fit into ``whole`` is cut off."""
+        details = self._details("completion_tokens_details", "output_tokens_details")
+        wanted = {
+            "reasoning_tokens": ("reasoning_tokens",),
+            "audio_output_tokens": ("audio_tokens",),
+        }
+        return self._parts(details, wanted, whole)
+
+    def _parts(
+        self, details: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]], whole: int
+    ) -> dict[str, int]:
+        parts = {}
+        rest = whole
+        for part, names in wanted.items():
+            count = self._count(details, *names) or 0
+            if count > whole:
+                self.flags.add(CLAMPED)
+            # Classes may overlap (cached audio): a token counts once, in the class named first.
+            parts[part] = min(count, rest)
+            rest -= parts[part]
+        return parts
+
+    def _details(self, *names: str) -> Mapping[str, Any]:
+        for name in names:
+            if isinstance(found := self.reported.get(name), Mapping):
+                return found
+        return {}
+
+    def _count(self, mapping: Mapping[str, Any], *names: str) -> int | None:
+        for name in names:
+            if mapping.get(name) is not None:
+                return self._in_range(mapping[name])
+        return None
+
+    def _in_range(self, value: Any) -> int | None:
+        """``value`` as a count; None where it is no number at all, as if it had not been there."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _whole(value):
+            self.flags.add(CLAMPED)
+            return None
+        count = min(max(0, int(value)), MAX_TOKENS)
+        if count != value:
+            self.flags.add(CLAMPED)
+        return count
+
+
+def _whole(value: int | float) -> bool:
+    return isinstance(value, int) or (math.isfinite(value) and value.is_integer())
