@@ -1,0 +1,44 @@
+"""Database connections of the gateway's own threads: unpooled, with short timeouts."""
+
+from copy import deepcopy
+
+from django.db import connections
+
+ALIAS = "default"
+
+
+def take(*, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
+    """Give the calling thread a connection of its own, with these timeouts on PostgreSQL.
+
+    The timeouts travel with the connection's start, so that a reconnect has them too.
+    """
+    shared = connections[ALIAS]
+    shared.close()
+    settings = deepcopy(shared.settings_dict)
+    if shared.vendor == "postgresql":
+        options = settings["OPTIONS"]
+        options.pop("pool", None)
+        options["options"] = (
+            f"{options.get('options', '')} -c lock_timeout={lock_timeout_ms} "
+            f"-c statement_timeout={statement_timeout_ms}"
+        ).strip()
+        options.setdefault("connect_timeout", 5)
+    connections[ALIAS] = type(shared)(settings, ALIAS)
+
+
+def drop() -> None:
+    """Close the calling thread's connection; the next statement opens a new one."""
+    connections[ALIAS].close()
+
+
+def reachable() -> bool:
+    """Whether the calling thread can read from the database now."""
+    from django.db import Error
+
+    try:
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        drop()
+        return False
+    return True
