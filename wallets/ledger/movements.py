@@ -37,6 +37,7 @@ def credit(operation: Credit, wallet: WalletRow, books: Books) -> Result:
         operation.type, posted=operation.amount, actor=operation.actor,
         contra="paypal" if operation.type == "payment_capture" else "credit",
         reference=operation.reference, notes=operation.notes,
+        reason=operation.reason,
     )  # fmt: skip
     wallet.total_allocated += operation.amount
     wallet.funded_balance = wallet.balance

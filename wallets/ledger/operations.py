@@ -145,6 +145,7 @@ class Credit(Operation):
     amount: int
     type: str = "credit"
     reference: str | None = None
+    reason: str = ""
     notes: str = ""
     expires_at: datetime | None = None
 
