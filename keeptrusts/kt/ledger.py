@@ -17,14 +17,14 @@ DATA = typer.Option(None, help="Data directory; default: KEEPTRUSTS_DATA, else .
 def verify(data: Path | None = DATA) -> None:
     """Prove the ledger's promises on the live database; exit code 1 where one is broken."""
     database.connect(data)
-    from wallets import ledger
+    from wallets import verification
 
-    report = ledger.verify()
+    report = verification.verify()
     for problem in report.problems:
-        output.line(str(problem))
-    if report.problems:
-        raise Failure(f"{report.summary()}: {output.count(len(report.problems), 'problem')}")
-    output.line(f"{report.summary()}: ok")
+        output.line(problem)
+    if not report.ok:
+        raise Failure(str(report))
+    output.line(str(report))
 
 
 @commands.command("sweep")
