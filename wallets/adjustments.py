@@ -17,8 +17,8 @@ def adjust(
 ) -> Result:  # fmt: skip
     """Give ``amount`` nano-dollars back to the wallet that paid, or take more when negative.
 
-    Gives back at most what the charge still stands at; takes at most the balance. A reason is required.
-    Raises ``NotFound``, ``Conflict``, ``InsufficientFunds``, ``InvalidInput``.
+    Gives back at most what the charge still stands at; takes at most the balance. A reason is
+    required. Raises ``NotFound``, ``Conflict``, ``InsufficientFunds``, ``InvalidInput``.
     """
     if not notes.strip():
         raise InvalidInput("description", "is required: say why the charge is corrected.")
@@ -35,7 +35,8 @@ def adjust(
             if result.ok and not result.replayed:
                 audit.record(
                     organization=organization, actor=actor, action="charge.adjust",
-                    target=str(reservation_id), after={"amount": money.fixed(money.dollars(amount))},
+                    target=str(reservation_id), after={"amount":
+                    money.fixed(money.dollars(amount))},
                 )  # fmt: skip
 
     return ledger.post_one(operation, alongside=audited)

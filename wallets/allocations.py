@@ -28,7 +28,8 @@ def allocate(
     *, organization: Organization, target: Wallet, amount: int, actor: str,
     source: Wallet | None = None, notes: str = "", claim: Claimed | None = None,
 ) -> Result:  # fmt: skip
-    """Add ``amount`` nano-dollars to ``target`` from the wallet above (or ``source``): zero-sum, at once.
+    """Add ``amount`` nano-dollars to ``target`` from the wallet above (or ``source``): zero-sum,
+    at once.
 
     Raises ``InsufficientFunds``, ``InDebt``, ``BalanceLimit``, ``InvalidInput``, ``NotFound``.
     """
@@ -39,8 +40,8 @@ def allocate(
 
 
 def allocate_bulk(
-    *, organization: Organization, source: Wallet, targets: Sequence[tuple[Wallet, int]], actor: str,
-    notes: str = "", claim: Claimed | None = None,
+    *, organization: Organization, source: Wallet, targets: Sequence[tuple[Wallet, int]], actor:
+    str, notes: str = "", claim: Claimed | None = None,
 ) -> Result:  # fmt: skip
     """Allocate from one source to many targets, all or nothing; the total is checked first."""
     if not targets:

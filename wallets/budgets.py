@@ -41,7 +41,9 @@ class Budget:
 
     @property
     def used_percent(self) -> float | None:
-        """Share of the budget spent, in percent; None without a budget (nothing to be a share of)."""
+        """Share of the budget spent, in percent; None without a budget (nothing to be a share
+        of).
+        """
         return None if self.budget <= 0 else self.spent * 100 / self.budget
 
 

@@ -49,8 +49,8 @@ def candidates(
 ) -> tuple[Candidate, ...]:
     """The wallets a request may be paid from, starting with the consumer's own.
 
-    Each further one carries the caps of everybody below who draws on it; a wallet that may not draw on
-    its parent ends the chain.
+    Each further one carries the caps of everybody below who draws on it; a wallet that may not
+    draw on its parent ends the chain.
     """
     chain = [Candidate(wallet=lowest.ref)]
     card, caps = lowest, tuple[CounterUse, ...]()

@@ -24,7 +24,8 @@ def credit(
     """Put ``amount`` nano-dollars into the organisation wallet; a reason (``notes``) is required.
 
     In funding mode ``prepaid`` only the platform may; in ``internal`` billing admins too, up to the
-    organisation's monthly amount. Raises ``Forbidden``, ``Conflict``, ``InvalidInput``, ``BalanceLimit``.
+    organisation's monthly amount. Raises ``Forbidden``, ``Conflict``, ``InvalidInput``,
+    ``BalanceLimit``.
     """
     if not notes.strip():
         raise InvalidInput("description", "is required: say why the money is credited.")

@@ -111,7 +111,9 @@ def set_limit(
     key: GatewayKey | None = None,
     consumer_group: ConsumerGroup | None = None,
 ) -> Limit:
-    """Set (or change) the limit of a scope: ``amount`` nano-dollars per ``period``, 0 allows nothing."""
+    """Set (or change) the limit of a scope: ``amount`` nano-dollars per ``period``, 0 allows
+    nothing.
+    """
     if period not in CODES:
         raise InvalidInput("period", "must be hour, day or month.")
     if not 0 <= amount <= money.MAX_BALANCE:
@@ -119,9 +121,11 @@ def set_limit(
     if user is not None and team is None:
         raise InvalidInput("team_id", "is needed with user_id: the limit is on a person in a team.")
     scope = Limit.scope_of(
-        team_id=team and team.pk, user_id=user and user.pk, key_id=key and key.pk,
-        consumer_group_id=consumer_group and consumer_group.pk,
-    )  # fmt: skip
+        team_id=team.pk if team else None,
+        user_id=user.pk if user else None,
+        key_id=key.pk if key else None,
+        consumer_group_id=consumer_group.pk if consumer_group else None,
+    )
     own = {"team": team, "user": user, "key": key, "consumer_group": consumer_group}
     before = Limit.objects.filter(organization=organization, scope=scope, period=period).first()
     limit, _ = Limit.objects.update_or_create(

@@ -1,7 +1,7 @@
 """Closing the holds of processes that died: charged by checkpoint, the rest returned.
 
-Selects due holds without locks; the ledger looks again under the lock, so any number of sweepers may
-run beside live gateways.
+Selects due holds without locks; the ledger looks again under the lock, so any number of sweepers
+may run beside live gateways.
 """
 
 from dataclasses import dataclass

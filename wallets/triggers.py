@@ -1,7 +1,7 @@
 """What the database itself refuses: changed entries, money without an entry, half transfers.
 
-Installed after every ``migrate`` because SQLite drops triggers when it rebuilds a table. A start check
-and ``kt ledger verify`` fail when one is missing.
+Installed after every ``migrate`` because SQLite drops triggers when it rebuilds a table. A start
+check and ``kt ledger verify`` fail when one is missing.
 """
 
 from typing import Any
@@ -23,11 +23,16 @@ BEGIN
   END IF;
   RETURN OLD;
 END $$;
+CREATE OR REPLACE FUNCTION keeptrusts_wallet_starts_empty() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'a wallet starts empty' USING ERRCODE = 'check_violation';
+END $$;
 CREATE OR REPLACE FUNCTION keeptrusts_wallet_has_entry() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NOT EXISTS (
     SELECT 1 FROM wallets_entry e WHERE e.wallet_id = NEW.id AND e.seq = NEW.seq
-      AND e.posted_after = NEW.posted AND e.reserved_after = NEW.reserved AND e.debt_after = NEW.debt
+      AND e.posted_after = NEW.posted AND e.reserved_after = NEW.reserved AND e.debt_after =
+      NEW.debt
   ) THEN
     RAISE EXCEPTION 'wallet % changed without an entry', NEW.id USING ERRCODE = 'check_violation';
   END IF;
@@ -36,7 +41,8 @@ END $$;
 CREATE OR REPLACE FUNCTION keeptrusts_transfer_is_zero_sum() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (SELECT sum(d_posted - d_debt) FROM wallets_entry WHERE transfer = NEW.transfer) <> 0 THEN
-    RAISE EXCEPTION 'transfer % does not sum to zero', NEW.transfer USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'transfer % does not sum to zero', NEW.transfer USING ERRCODE =
+    'check_violation';
   END IF;
   RETURN NULL;
 END $$;
@@ -44,6 +50,7 @@ END $$;
 
 _BALANCES = "OLD.posted, OLD.reserved, OLD.debt, OLD.seq"
 _CHANGED = f"({_BALANCES}) IS DISTINCT FROM ({_BALANCES.replace('OLD', 'NEW')})"
+_FUNDED = "NEW.posted <> 0 OR NEW.reserved <> 0 OR NEW.debt <> 0 OR NEW.seq <> 0"
 
 
 def _postgres() -> dict[str, str]:
@@ -61,6 +68,10 @@ def _postgres() -> dict[str, str]:
     triggers["wallets_wallet_stays"] = (
         "CREATE TRIGGER wallets_wallet_stays BEFORE DELETE ON wallets_wallet "
         "FOR EACH ROW EXECUTE FUNCTION keeptrusts_refuse_used_wallet()"
+    )
+    triggers["wallets_wallet_starts_empty"] = (
+        "CREATE TRIGGER wallets_wallet_starts_empty BEFORE INSERT ON wallets_wallet "
+        f"FOR EACH ROW WHEN ({_FUNDED}) EXECUTE FUNCTION keeptrusts_wallet_starts_empty()"
     )
     triggers["wallets_wallet_has_entry"] = (
         "CREATE CONSTRAINT TRIGGER wallets_wallet_has_entry AFTER UPDATE ON wallets_wallet "
@@ -88,6 +99,10 @@ def _sqlite() -> dict[str, str]:
     triggers["wallets_wallet_stays"] = (
         "CREATE TRIGGER wallets_wallet_stays BEFORE DELETE ON wallets_wallet WHEN OLD.seq > 0 "
         "BEGIN SELECT RAISE(ABORT, 'a wallet with entries stays'); END"
+    )
+    triggers["wallets_wallet_starts_empty"] = (
+        "CREATE TRIGGER wallets_wallet_starts_empty BEFORE INSERT ON wallets_wallet "
+        f"WHEN {_FUNDED} BEGIN SELECT RAISE(ABORT, 'a wallet starts empty'); END"
     )
     triggers["wallets_wallet_has_entry"] = (
         "CREATE TRIGGER wallets_wallet_has_entry AFTER UPDATE ON wallets_wallet "

@@ -1,7 +1,8 @@
-"""Proof that the books are right: promises 1 to 6 of ``docs/ledger.md``, checked on the live database.
+"""Proof that the books are right: promises 1 to 6 of ``docs/ledger.md``, checked on the live
+database.
 
-Every check is one statement that returns the rows that break it. All run in one read-only snapshot, so
-that live traffic neither disturbs the proof nor waits for it.
+Every check is one statement that returns the rows that break it. All run in one read-only
+snapshot, so that live traffic neither disturbs the proof nor waits for it.
 """
 
 from collections import Counter
@@ -33,7 +34,8 @@ CHECKS = {
         SELECT w.id FROM wallets_wallet w
         LEFT JOIN wallets_entry e ON e.wallet_id = w.id AND e.seq = w.seq
         WHERE (w.seq > 0 OR w.posted <> 0 OR w.reserved <> 0 OR w.debt <> 0) AND (e.id IS NULL
-          OR e.posted_after <> w.posted OR e.reserved_after <> w.reserved OR e.debt_after <> w.debt)""",
+          OR e.posted_after <> w.posted OR e.reserved_after <> w.reserved OR e.debt_after <>
+          w.debt)""",
     "wallet {} has entries after its last one": """
         SELECT w.id FROM wallets_wallet w WHERE EXISTS (
           SELECT 1 FROM wallets_entry e WHERE e.wallet_id = w.id AND e.seq > w.seq)""",
@@ -133,7 +135,9 @@ def _broken(message: str, sql: str) -> list[str]:
 
 
 def _wrong_totals() -> list[str]:
-    """Charged <= money ever put in, and the totals a wallet carries equal the sums of its entries."""
+    """Charged <= money ever put in, and the totals a wallet carries equal the sums of its
+    entries.
+    """
     whole, rest = sums.parts(F("d_posted") - F("d_debt"))
     flows: dict[int, Counter[str]] = {}
     rows = (

@@ -8,8 +8,8 @@ from wallets.models import Organization, Wallet
 class DecisionEvent(models.Model):
     """One row per request, refused and cached ones included; ``id`` is the request id.
 
-    Ids of consumers carry no database constraint: this is the biggest table and rows outlive people.
-    Amounts in nano-dollars. The receipt core is kept as long as the ledger entries.
+    Ids of consumers carry no database constraint: this is the biggest table and rows outlive
+    people. Amounts in nano-dollars. The receipt core is kept as long as the ledger entries.
     """
 
     class Verdict(models.TextChoices):

@@ -43,6 +43,7 @@ class Batch:
         self.books = Books()
         self.results: list[Result | None] = [None] * len(operations)
         self.next_candidate = [0] * len(operations)
+        self.answered_by_claim: set[int] = set()
 
     def run(self) -> list[Result]:
         """Carry out all operations; the caller owns the transaction."""
@@ -74,8 +75,9 @@ class Batch:
         for i, op in self._open():
             if op.claim is None or op.claim.key not in stored:
                 continue
-            fingerprint, result = stored[op.claim.key]
-            if fingerprint != op.claim.fingerprint:
+            self.answered_by_claim.add(i)
+            organization_id, fingerprint, result = stored[op.claim.key]
+            if (organization_id, fingerprint) != (op.organization_id, op.claim.fingerprint):
                 self.results[i] = refused(
                     KeyReused("This Idempotency-Key was used for a different request.")
                 )
@@ -84,9 +86,10 @@ class Batch:
 
     def _store_claims(self, results: list[Result]) -> None:
         """Only successes are kept: a refused call frees its key."""
-        kept, freed = [], []
-        for op, result in zip(self.operations, results, strict=True):
-            if op.claim is None or result.replayed or isinstance(result.refusal, KeyReused):
+        kept: list[tuple[str, Result]] = []
+        freed: list[tuple[str, Result]] = []
+        for i, (op, result) in enumerate(zip(self.operations, results, strict=True)):
+            if op.claim is None or i in self.answered_by_claim:
                 continue
             (kept if result.ok else freed).append((op.claim.key, result))
         if kept or freed:
@@ -121,7 +124,7 @@ class Batch:
             if isinstance(op, Note):
                 self.results[i] = Result(state="noted")
             elif isinstance(op, Reserve) and op.id in self.books.reservations:
-                self.results[i] = self._own(op, self.books.reservations[op.id], holds.replayed)
+                self.results[i] = self._repeated(op, self.books.reservations[op.id])
             elif isinstance(op, OnReservation):
                 self._answer_on_reservation(i, op)
 
@@ -137,15 +140,15 @@ class Batch:
         elif isinstance(op, Heartbeat):
             self.results[i] = holds.heartbeat(op, row, self.books)
 
-    def _own(
-        self, op: Operation, row: ReservationRow, answer: Callable[[ReservationRow, Books], Result]
-    ) -> Result:
+    def _repeated(self, op: Reserve, row: ReservationRow) -> Result:
         if row.organization_id != op.organization_id:
             return refused(NotFound("The reservation does not exist."))
-        return answer(row, self.books)
+        return holds.repeated(op, row, self.books)
 
     def _refs(self, i: int, op: Operation) -> list[Ref]:
-        """The wallets an operation needs before it can be decided (a reserve: its next candidate)."""
+        """The wallets an operation needs before it can be decided (a reserve: its next
+        candidate).
+        """
         if isinstance(op, Reserve):
             return [op.candidates[self.next_candidate[i]].wallet]
         if isinstance(op, OnReservation):
@@ -184,7 +187,9 @@ class Batch:
                     self.next_candidate[i] += 1
 
     def _due(self, i: int, op: Operation) -> int:
-        """The round that has locked all that ``op`` needs; money from outside waits for the last."""
+        """The round that has locked all that ``op`` needs; money from outside waits for the
+        last.
+        """
         if isinstance(op, Credit | PaymentRefund):
             return RANKS[-1]
         return max(ref.rank for ref in self._refs(i, op))

@@ -1,7 +1,7 @@
 """The rows a batch has locked, as plain Python, and what the batch will write.
 
-Decisions read and change these objects; nothing touches the database until all are made. All amounts
-are whole nano-dollars.
+Decisions read and change these objects; nothing touches the database until all are made. All
+amounts are whole nano-dollars.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""Decisions about holds: reserve, extend, settle, refund, sweep, heartbeat. Pure Python on locked rows.
+"""Decisions about holds: reserve, extend, settle, refund, sweep, heartbeat. Pure Python on locked
+rows.
 
 Every function checks all before it changes anything, so a refusal leaves the books as they were.
 """
@@ -24,6 +25,13 @@ from wallets.ledger.operations import (
 )
 from wallets.ledger.results import Result, refused
 from wallets.models import Entry
+
+
+def repeated(operation: Reserve, row: ReservationRow, books: Books) -> Result:
+    """A reserve whose id is there already: the same hold, or a mistake of the caller's."""
+    if row.parts == 1 and row.amount != operation.amount or row.kind != operation.kind:
+        return refused(Conflict("This id holds another amount.", amount=row.amount))
+    return replayed(row, books)
 
 
 def replayed(row: ReservationRow, books: Books) -> Result:
@@ -109,7 +117,7 @@ def extend(operation: Extend, row: ReservationRow, wallet: WalletRow, books: Boo
         return refused(Conflict("The reservation is closed.", state=row.state))
     if operation.part < row.parts:
         return replayed(row, books)
-    if operation.part != row.parts:
+    if operation.part != row.parts or operation.part >= Entry.CLOSING:
         return refused(Conflict("Parts are numbered without gaps.", next_part=row.parts))
     if wallet.frozen:
         return refused(WalletFrozen("The wallet is frozen.", wallet_id=wallet.id))
@@ -152,7 +160,10 @@ def settle(operation: Settle, row: ReservationRow, wallet: WalletRow, books: Boo
         )
     if row.state == "expired":
         return _settle_late(operation, row, wallet, books)
-    if row.state in ("settled", "settled_late") and row.cost == operation.cost:
+    if row.state == "settled" and row.cost == operation.cost:
+        return replayed(row, books)
+    # What the expiry charged stays, so a late settle ends at the dearer of cost and checkpoint.
+    if row.state == "settled_late" and row.cost == max(operation.cost, row.checkpoint):
         return replayed(row, books)
     return refused(
         Conflict("The reservation was closed with another cost.", state=row.state, cost=row.cost)
@@ -163,7 +174,9 @@ def close(
     row: ReservationRow, wallet: WalletRow, books: Books, *, cost: int, state: str, actor: str,
     reason: str = "",
 ) -> Result:  # fmt: skip
-    """Drop the whole hold and charge ``cost`` in one entry: ``settle``, or ``refund`` at no charge."""
+    """Drop the whole hold and charge ``cost`` in one entry: ``settle``, or ``refund`` at no
+    charge.
+    """
     charge = min(cost, row.amount + wallet.available)
     entry = wallet.post(
         "settle" if charge else "refund", posted=-charge, reserved=-row.amount, contra="usage",

@@ -1,6 +1,9 @@
-"""Decisions about money that moves outside holds: credits, transfers, payments, expiry, adjustments."""
+"""Decisions about money that moves outside holds: credits, transfers, payments, expiry,
+adjustments.
+"""
 
 from collections import defaultdict
+from typing import Any
 
 from wallets.errors import Conflict, InDebt, InsufficientFunds, NotFound
 from wallets.ledger.books import Books, EntryRow, ReservationRow, WalletRow
@@ -16,20 +19,31 @@ def _done(wallet: WalletRow, amount: int, entries: list[EntryRow], state: str) -
     )  # fmt: skip
 
 
-def _booked_before(books: Books, type: str, reference: str | None) -> Result | None:
+def _booked_before(
+    books: Books, wallet: WalletRow, type: str, reference: str | None, amount: int
+) -> Result | None:
+    """A payment that was booked gets its answer again; one that says something else is refused."""
     if reference is None or (type, reference) not in books.references:
         return None
-    wallet_id, seq, amount = books.references[type, reference]
+    wallet_id, seq, booked = books.references[type, reference]
+    if (wallet_id, abs(booked)) != (wallet.id, amount):
+        return refused(Conflict("This reference was booked for another wallet or amount."))
     return Result(
-        replayed=True, state="booked", wallet_id=wallet_id, amount=abs(amount),
-        balance=books.wallets[wallet_id].balance if wallet_id in books.wallets else 0,
-        seqs=[(wallet_id, seq)],
+        replayed=True, state="booked", wallet_id=wallet_id, amount=amount,
+        balance=wallet.balance, seqs=[(wallet_id, seq)],
     )  # fmt: skip
+
+
+def _remember(books: Books, entry: EntryRow) -> None:
+    """The same reference again in this batch finds what this entry booked."""
+    if entry.reference is not None:
+        amount = entry.d_posted - entry.d_debt
+        books.references[entry.type, entry.reference] = (entry.wallet_id, entry.seq, amount)
 
 
 def credit(operation: Credit, wallet: WalletRow, books: Books) -> Result:
     """Money in; debt is repaid first, in the same entry."""
-    before = _booked_before(books, operation.type, operation.reference)
+    before = _booked_before(books, wallet, operation.type, operation.reference, operation.amount)
     if before is not None:
         return before
     wallet.room_for(operation.amount)
@@ -42,12 +56,7 @@ def credit(operation: Credit, wallet: WalletRow, books: Books) -> Result:
     wallet.total_allocated += operation.amount
     wallet.funded_balance = wallet.balance
     books.entries.append(entry)
-    if operation.reference is not None:
-        books.references[operation.type, operation.reference] = (
-            wallet.id,
-            entry.seq,
-            entry.d_posted,
-        )
+    _remember(books, entry)
     if operation.expires_at is not None:
         books.lots.append((wallet, entry.seq, operation.amount, operation.expires_at))
     return _done(wallet, operation.amount, [entry], "booked")
@@ -105,7 +114,8 @@ def _move(
     operation: Transfer, leg: tuple[WalletRow, WalletRow, int], books: Books
 ) -> tuple[EntryRow, EntryRow]:
     source, target, amount = leg
-    columns = {"transfer": operation.id, "reason": operation.reason, "notes": operation.notes}
+    columns: dict[str, Any] = {"transfer": operation.id, "reason": operation.reason}
+    columns["notes"] = operation.notes
     out = source.post(
         "allocation_out", posted=-amount, contra=f"wallet:{target.id}", actor=operation.actor,
         **columns,
@@ -124,16 +134,19 @@ def payment_refund(
     operation: PaymentRefund, wallet: WalletRow, row: ReservationRow | None, books: Books
 ) -> Result:
     """Take what is free (and was held for it); what is missing becomes debt."""
-    before = _booked_before(books, "payment_refund", operation.reference)
+    before = _booked_before(books, wallet, "payment_refund", operation.reference, operation.amount)
     if before is not None:
         return before
     held = 0
-    if row is not None:
+    if operation.reservation is not None:
+        if row is None or row.wallet_id != wallet.id or row.kind == "usage":
+            return refused(NotFound("The reservation does not exist."))
         if row.closed:
             return refused(Conflict("The reservation is closed.", state=row.state))
         held = row.amount
         row.state, row.touched = "settled", True
         row.cost = row.charged = min(operation.amount, held)
+        books.release(row.counters, held=held, spent=0)
     taken = min(operation.amount, wallet.posted - wallet.reserved + held)
     entry = wallet.post(
         "payment_refund", posted=-taken, reserved=-held, debt=operation.amount - taken,
@@ -142,7 +155,7 @@ def payment_refund(
         notes=operation.notes,
     )  # fmt: skip
     books.entries.append(entry)
-    books.references["payment_refund", operation.reference] = (wallet.id, entry.seq, -taken)
+    _remember(books, entry)
     return _done(wallet, operation.amount, [entry], "booked")
 
 
@@ -160,7 +173,7 @@ def expire(operation: Expire, wallet: WalletRow, books: Books) -> Result:
 
 def adjust(operation: Adjust, row: ReservationRow, wallet: WalletRow, books: Books) -> Result:
     """Give back at most what the charge still stands at, or take more within the balance."""
-    if row.state not in ("settled", "expired", "settled_late"):
+    if row.state not in ("settled", "expired", "settled_late") or row.kind != "usage":
         return refused(Conflict("Only a settled charge can be adjusted.", state=row.state))
     if operation.amount > row.charged + row.adjusted:
         return refused(

@@ -1,7 +1,7 @@
 """What can be asked of the ledger: one small, immutable record per kind of movement.
 
-All amounts are whole nano-dollars, already validated. Ids of reservations are fixed before the first
-attempt (``keeptrusts.lib.ids.uuid7``), so that a repeat finds what the first attempt did.
+All amounts are whole nano-dollars, already validated. Ids of reservations are fixed before the
+first attempt (``keeptrusts.lib.ids.uuid7``), so that a repeat finds what the first attempt did.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,8 +29,9 @@ class Ref:
 class CounterUse:
     """A limit that a hold must fit into: held + spent + amount <= ``cap``, in one period.
 
-    The columns after ``code`` say which reservations count: a counter that does not exist yet starts
-    with what they have consumed since ``period_start``, so a limit set in mid-period holds at once.
+    The columns after ``code`` say which reservations count: a counter that does not exist yet
+    starts with what they have consumed since ``period_start``, so a limit set in mid-period holds
+    at once.
     """
 
     key: str
@@ -56,7 +57,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """An idempotency key: ``key`` is the digest to store, ``fingerprint`` that of the request body."""
+    """An idempotency key: ``key`` is the digest to store, ``fingerprint`` that of the request
+    body.
+    """
 
     key: str
     fingerprint: str
@@ -161,7 +164,9 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer(Operation):
-    """Move money between wallets, all legs or none. ``reason``: allocation, reclaim, replenishment."""
+    """Move money between wallets, all legs or none. ``reason``: allocation, reclaim,
+    replenishment.
+    """
 
     id: UUID
     legs: tuple[Leg, ...]

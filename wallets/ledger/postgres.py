@@ -1,7 +1,7 @@
 """The ledger's statements on PostgreSQL: arrays in, rows out, all writes in one round trip.
 
-Plain SQL because the ORM would need a statement per row (or per column) here. Values travel as bound
-array parameters; only column names of this file are put into the text.
+Plain SQL because the ORM would need a statement per row (or per column) here. Values travel as
+bound array parameters; only column names of this file are put into the text.
 """
 
 import json
@@ -31,7 +31,7 @@ from wallets.ledger.rows import (
     reservation_row,
     wallet_rows,
 )
-from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS
+from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS, StoredClaim
 
 
 def _unnest(columns: tuple[Column, ...]) -> str:
@@ -63,7 +63,8 @@ _CHANGE = (
     "UPDATE wallets_reservation AS r SET state = v.state, amount = v.amount, parts = v.parts, "
     "checkpoint = v.checkpoint, cost = v.cost, charged = v.charged, written_off = v.written_off, "
     "adjusted = v.adjusted, adjustments = v.adjustments, "
-    "closed_at = CASE WHEN v.state = 'held' THEN NULL ELSE coalesce(r.closed_at, clock_timestamp()) END, "
+    "closed_at = CASE WHEN v.state = 'held' THEN NULL "
+    "ELSE coalesce(r.closed_at, clock_timestamp()) END, "
     "heartbeat_at = CASE WHEN v.ttl IS NULL THEN r.heartbeat_at ELSE clock_timestamp() END, "
     "expires_at = CASE WHEN v.ttl IS NULL THEN r.expires_at "
     "ELSE clock_timestamp() + make_interval(secs => v.ttl) END "
@@ -100,9 +101,9 @@ class PostgresStore:
     def _all(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
-    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, tuple[str, dict[str, Any]]]:
+    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, StoredClaim]:
         """Waits for an in-flight twin; a twin that failed leaves the key to us."""
         keys, organizations, fingerprints = _arrays(rows)
         with self.connection.cursor() as cursor:
@@ -114,11 +115,13 @@ class PostgresStore:
                 [keys, organizations, fingerprints],
             )
         found = self._all(
-            "SELECT key, fingerprint, result FROM wallets_claim "
+            "SELECT key, organization_id, fingerprint, result FROM wallets_claim "
             "WHERE key = ANY(%s) AND result IS NOT NULL ORDER BY key FOR UPDATE",
             [keys],
         )
-        return {key: (fingerprint, _json(result)) for key, fingerprint, result in found}
+        return {
+            key: (owner, fingerprint, _json(result)) for key, owner, fingerprint, result in found
+        }
 
     def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
         """Locked in id order; the wallet's scope never changes, so it is read without a lock."""
@@ -166,7 +169,8 @@ class PostgresStore:
     ) -> dict[tuple[str, str], tuple[int, int, int]]:
         """Looked up under the wallet locks, so a booking cannot slip in between."""
         rows = self._all(
-            "SELECT e.type, e.reference, e.wallet_id, e.seq, e.d_posted FROM wallets_entry e "
+            "SELECT e.type, e.reference, e.wallet_id, e.seq, e.d_posted - e.d_debt "
+            "FROM wallets_entry e "
             "JOIN unnest(%s::text[], %s::text[]) AS v(type, reference) "
             "ON e.type = v.type AND e.reference = v.reference",
             _arrays(keys),

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 
-from wallets.errors import LedgerUnavailable
+from wallets.errors import LedgerUnavailable, Refused
 from wallets.ledger.batch import Batch, OnReservation, identities
 from wallets.ledger.operations import Operation, Reserve
 from wallets.ledger.results import Result, refused
@@ -37,7 +37,8 @@ def post(
 
     ``alongside`` is called with the (operation, result) pairs of each transaction right before its
     commit, to write rows that must not exist without it. Raises ``LedgerUnavailable`` when the
-    database is away: then nothing is known of operations not yet answered, repeat them with their ids.
+    database is away: then nothing is known of operations not yet answered, repeat them with their
+    ids.
     """
     results: dict[int, Result] = {}
     for wave in _waves(operations):
@@ -74,6 +75,7 @@ def _post_wave(
     *,
     one_wallet: bool = False,
 ) -> list[Result]:
+    collided = False
     for attempt in range(ATTEMPTS):
         try:
             return _transaction(operations, using, alongside)
@@ -82,12 +84,15 @@ def _post_wave(
             if _is_away(error, state, using):
                 connections[using].close()
                 raise LedgerUnavailable("The database is away; try again.") from error
-            if state == LOCK_TIMEOUT and not one_wallet and len(operations) > 1:
+            if state == LOCK_TIMEOUT and not one_wallet and _can_split(operations, using):
                 return _by_wallet(operations, using, alongside)
-            if state not in TRANSIENT and not (state == UNIQUE and attempt == 0):
+            if state not in TRANSIENT and (collided or state != UNIQUE):
                 return _bisect(operations, using, alongside, error)
+            collided = collided or state == UNIQUE
             log.warning("ledger batch of %d repeated: %s", len(operations), state)
             time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        except Exception as error:  # text that is no UTF-8, a veto of ``alongside``, a defect
+            return _bisect(operations, using, alongside, error)
     return [refused(LedgerUnavailable("The ledger is too busy; try again.")) for _ in operations]
 
 
@@ -100,6 +105,11 @@ def _transaction(
         if alongside is not None:
             alongside(list(zip(operations, results, strict=True)))
     return results
+
+
+def _can_split(operations: list[Operation], using: str) -> bool:
+    """SQLite's lock is the whole file's."""
+    return len(operations) > 1 and connections[using].vendor == "postgresql"
 
 
 def _by_wallet(
@@ -120,7 +130,10 @@ def _by_wallet(
 def _wallets_of_reservations(operations: list[Operation], using: str) -> dict[UUID, int]:
     ids = [op.id for op in operations if isinstance(op, OnReservation)]
     rows = Reservation.objects.using(using).filter(id__in=ids)
-    return dict(rows.values_list("id", "wallet_id"))
+    try:
+        return dict(rows.values_list("id", "wallet_id"))
+    except (DatabaseError, InterfaceError):
+        return {}
 
 
 def _first_wallet(operation: Operation, wallets: dict[UUID, int]) -> object:
@@ -139,12 +152,22 @@ def _bisect(
         return _post_wave(operations[:middle], using, alongside) + _post_wave(
             operations[middle:], using, alongside
         )
-    operation = operations[0]
-    log.error("ledger operation %s failed alone: %s", type(operation).__name__, error)
-    DeadLetter.objects.using(using).create(
-        operation=type(operation).__name__, payload=_payload(operation), error=str(error)[:2000]
-    )
+    if isinstance(error, Refused):
+        return [refused(error)]
+    _bury(operations[0], using, error)
     return [refused(LedgerUnavailable("The ledger could not carry this out.", code="ledger_fault"))]
+
+
+def _bury(operation: Operation, using: str, error: Exception) -> None:
+    """Keep what failed for an operator; that this fails too must not take the others' results."""
+    name = type(operation).__name__
+    log.error("ledger operation %s failed alone: %s", name, error, exc_info=error)
+    try:
+        DeadLetter.objects.using(using).create(
+            operation=name, payload=_payload(operation), error=repr(error)[:2000]
+        )
+    except (DatabaseError, InterfaceError):
+        log.exception("the dead letter of %s could not be written", name)
 
 
 def _payload(operation: Operation) -> str:

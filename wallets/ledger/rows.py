@@ -33,10 +33,10 @@ ENTRY = _columns(
     "provider:text", "model:text",
 )  # fmt: skip
 OPENED = _columns(
-    "id:uuid", "organization_id", "wallet_id", "kind:text", "state:text", "amount", "parts:smallint",
-    "checkpoint", "charged", "written_off", "adjusted", "adjustments:smallint", "request_id:text",
-    "team_id", "user_id", "consumer_group_id", "key_id", "provider:text", "model:text",
-    "facts:json", "counters:json",
+    "id:uuid", "organization_id", "wallet_id", "kind:text", "state:text", "amount",
+    "parts:smallint", "checkpoint", "charged", "written_off", "adjusted", "adjustments:smallint",
+    "request_id:text", "team_id", "user_id", "consumer_group_id", "key_id", "provider:text",
+    "model:text", "facts:json", "counters:json",
 )  # fmt: skip
 CHANGED = _columns(
     "id:uuid", "state:text", "amount", "parts:smallint", "checkpoint", "cost", "charged",

@@ -1,7 +1,7 @@
 """The ledger's statements on SQLite: one JSON array in, ``json_each`` makes rows of it.
 
-``BEGIN IMMEDIATE`` has made us the only writer before the first statement runs, so reads here need no
-locks of their own, and the machine's clock is the database's clock.
+``BEGIN IMMEDIATE`` has made us the only writer before the first statement runs, so reads here need
+no locks of their own, and the machine's clock is the database's clock.
 """
 
 import json
@@ -33,7 +33,7 @@ from wallets.ledger.rows import (
     reservation_row,
     wallet_rows,
 )
-from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS
+from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS, StoredClaim
 
 _TIMES = (Column("created_at"), Column("heartbeat_at"), Column("expires_at"))
 _BEAT = (Column("closed_at"), Column("heartbeat_at"), Column("expires_at"))
@@ -98,22 +98,25 @@ class SqliteStore:
     def _all(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, [_dumps(values)])
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
     def _run(self, sql: str, rows: Rows) -> None:
         if rows:
             with self.connection.cursor() as cursor:
                 cursor.execute(sql, [_dumps(rows)])
 
-    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, tuple[str, dict[str, Any]]]:
+    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, StoredClaim]:
         """Nobody else writes meanwhile."""
         self._run(f"{_CLAIMS} ON CONFLICT DO NOTHING", [(*row, self.now) for row in rows])
         found = self._all(
-            "SELECT key, fingerprint, result FROM wallets_claim WHERE result IS NOT NULL "
-            "AND key IN (SELECT value FROM json_each(%s))",
+            "SELECT key, organization_id, fingerprint, result FROM wallets_claim "
+            "WHERE result IS NOT NULL AND key IN (SELECT value FROM json_each(%s))",
             [row[0] for row in rows],
         )
-        return {key: (fingerprint, json.loads(result)) for key, fingerprint, result in found}
+        return {
+            key: (owner, fingerprint, json.loads(result))
+            for key, owner, fingerprint, result in found
+        }
 
     def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
         """Read under the database's write lock."""
@@ -160,7 +163,8 @@ class SqliteStore:
     ) -> dict[tuple[str, str], tuple[int, int, int]]:
         """Read under the database's write lock."""
         rows = self._all(
-            "SELECT e.type, e.reference, e.wallet_id, e.seq, e.d_posted FROM wallets_entry e "
+            "SELECT e.type, e.reference, e.wallet_id, e.seq, e.d_posted - e.d_debt "
+            "FROM wallets_entry e "
             "JOIN json_each(%s) AS v ON e.type = json_extract(v.value, '$[0]') "
             "AND e.reference = json_extract(v.value, '$[1]')",
             list(keys),
@@ -197,7 +201,8 @@ class SqliteStore:
 
 
 def _dumps(value: object) -> str:
-    return json.dumps(value, default=_text)
+    """Not escaped: text that is no UTF-8 fails here; SQLite would store and never read it."""
+    return json.dumps(value, default=_text, ensure_ascii=False)
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,7 @@
 """The seam to the database: set-at-a-time reads with locks, and one write per table.
 
-Two implementations behind it, one suite of tests over both: ``postgres`` and ``sqlite``. The number of
-statements does not depend on the size of the batch.
+Two implementations behind it, one suite of tests over both: ``postgres`` and ``sqlite``. The
+number of statements does not depend on the size of the batch.
 """
 
 from typing import Any, Protocol
@@ -17,16 +17,20 @@ WALLET_COLUMNS = (
     "total_allocated, total_spent, funded_balance, frozen"
 )
 RESERVATION_COLUMNS = (
-    "r.id, r.organization_id, r.wallet_id, w.scope, r.kind, r.state, r.amount, r.parts, r.checkpoint, "
-    "r.cost, r.charged, r.written_off, r.adjusted, r.adjustments, r.provider, r.model, r.counters"
+    "r.id, r.organization_id, r.wallet_id, w.scope, r.kind, r.state, r.amount, r.parts, "
+    "r.checkpoint, r.cost, r.charged, r.written_off, r.adjusted, r.adjustments, r.provider, "
+    "r.model, r.counters"
 )
 RANK_OF = {"user": 0, "team": 1, "organization": 2}
+
+StoredClaim = tuple[int, str, dict[str, Any]]
+"""Organisation, fingerprint and the result of an idempotency key that succeeded."""
 
 
 class Store(Protocol):
     """What a batch needs of the database. Called inside one transaction, in this order."""
 
-    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, tuple[str, dict[str, Any]]]:
+    def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, StoredClaim]:
         """Claim (key, organisation, fingerprint); return those that had succeeded before."""
 
     def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
@@ -41,7 +45,7 @@ class Store(Protocol):
     def references(
         self, keys: list[tuple[str, str]]
     ) -> dict[tuple[str, str], tuple[int, int, int]]:
-        """(type, reference) booked before → (wallet id, seq, d_posted)."""
+        """(type, reference) booked before → (wallet id, seq, d_posted - d_debt)."""
 
     def finish_claims(self, kept: list[tuple[str, dict[str, Any]]], freed: list[str]) -> None:
         """Store the results of successes, free the keys of refusals."""

@@ -154,6 +154,9 @@ class LimitCounter(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return self.key
+
 
 class AuditRecord(models.Model):
     """One change by somebody: who, what, before, after, from where. Never changed, never deleted.
@@ -185,8 +188,8 @@ class AuditRecord(models.Model):
 class Revision(models.Model):
     """A single row whose number rises with every change that gateways keep in memory.
 
-    Gateways poll it (one tiny read) and reload keys, groups, prices, limits, switches and stops when
-    it moved. Raised by ``revisions.bump`` inside the transaction that makes the change.
+    Gateways poll it (one tiny read) and reload keys, groups, prices, limits, switches and stops
+    when it moved. Raised by ``revisions.bump`` inside the transaction that makes the change.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -195,3 +198,6 @@ class Revision(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="revision_is_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.number)

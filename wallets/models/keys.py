@@ -8,7 +8,9 @@ from wallets.models.people import Membership, Organization, ServiceAccount, Team
 
 
 class Credential(models.Model):
-    """What both kinds of credentials share. ``digest`` is the SHA-256 of the whole secret, in hex."""
+    """What both kinds of credentials share. ``digest`` is the SHA-256 of the whole secret, in
+    hex.
+    """
 
     public_id_prefix = "key"
 

@@ -54,7 +54,7 @@ class Organization(models.Model):
     monthly_credit_limit = models.BigIntegerField(
         null=True,
         blank=True,
-        help_text="Nano-dollars billing admins may credit a month (internal funding); empty: no limit.",
+        help_text="Nano-dollars billing admins may credit a month; empty: no limit.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -71,7 +71,9 @@ class Organization(models.Model):
 
 
 class Team(models.Model):
-    """A group of people with a wallet of its own. Public id: ``team_<slug>`` inside its organisation."""
+    """A group of people with a wallet of its own. Public id: ``team_<slug>`` inside its
+    organisation.
+    """
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="teams")
     slug = models.SlugField(max_length=63)
@@ -112,6 +114,9 @@ class CostCentre(models.Model):
                 fields=["team", "valid_from"], name="cost_centre_one_per_team_and_day"
             )
         ]
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class Membership(models.Model):

@@ -147,8 +147,8 @@ class CreditLot(models.Model):
 class LotPosition(models.Model):
     """How far the expiry job has replayed a wallet, and what was left of each lot there.
 
-    ``lots`` is a list of [lot id, nano-dollars left]; ``lent`` maps a child wallet id to the parts of
-    lots that were allocated to it, so that a reclaim restores them.
+    ``lots`` is a list of [lot id, nano-dollars left]; ``lent`` maps a child wallet id to the parts
+    of lots that were allocated to it, so that a reclaim restores them.
     """
 
     wallet = models.OneToOneField(
@@ -158,6 +158,10 @@ class LotPosition(models.Model):
     plain = models.BigIntegerField(default=0, help_text="Money that never expires.")
     lots = models.JSONField(default=list)
     lent = models.JSONField(default=dict)
+    expired = models.JSONField(default=dict, help_text="Nano-dollars expired so far, by lot.")
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id}@{self.seq}"
 
 
 class DeadLetter(models.Model):

@@ -104,6 +104,21 @@ class Wallet(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save settings only. A stale object must never write a balance back."""
+        if self._state.adding:
+            if any(getattr(self, column) for column in BALANCE_COLUMNS):
+                raise ValueError("A wallet starts empty; post a ledger operation to fund it.")
+        elif kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = {
+                field.name
+                for field in self._meta.concrete_fields
+                if not field.primary_key and field.name not in BALANCE_COLUMNS
+            }
+        elif BALANCE_COLUMNS & set(kwargs["update_fields"]):
+            raise ValueError("Balances change only through wallets.ledger.")
+        super().save(*args, **kwargs)
+
     @property
     def name(self) -> str:
         """What people call it: the organisation, the team, or the person in the team."""
@@ -138,21 +153,6 @@ class Wallet(models.Model):
             low = self.funded_balance // 10
         return "low" if self.balance < low else "healthy"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save settings only. A stale object must never write a balance back."""
-        if self._state.adding:
-            if any(getattr(self, column) for column in BALANCE_COLUMNS):
-                raise ValueError("A wallet starts empty; post a ledger operation to fund it.")
-        elif kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = {
-                field.name
-                for field in self._meta.concrete_fields
-                if not field.primary_key and field.name not in BALANCE_COLUMNS
-            }
-        elif BALANCE_COLUMNS & set(kwargs["update_fields"]):
-            raise ValueError("Balances change only through wallets.ledger.")
-        super().save(*args, **kwargs)
-
 
 _IN = Q(d_reserved=0, d_posted__gte=0, d_debt__lte=0) & ~Q(d_posted=0, d_debt=0)
 _OUT = Q(d_posted__lt=0, d_reserved=0, d_debt=0)
@@ -164,6 +164,8 @@ SIGNS_MATCH_TYPE = (
     | Q(type="settle", d_posted__lte=0) & _CLOSE
     | Q(type="refund", d_posted=F("d_debt")) & _CLOSE
     | Q(type="payment_refund", d_posted__lte=0, d_reserved__lte=0, d_debt__gte=0)
+    # A hold larger than what was taken from it: the rest repays debt.
+    | Q(type="payment_refund", d_posted__lte=F("d_debt"), d_reserved__lt=0, d_debt__lte=0)
     | Q(type="adjustment", d_reserved=0) & (_IN | _OUT)
 )
 """What each type of entry may change, and in which direction; a CHECK in the database."""
@@ -172,7 +174,8 @@ SIGNS_MATCH_TYPE = (
 class Entry(models.Model):
     """One movement of one wallet: three signed changes and the three numbers after it.
 
-    Append-only (the database refuses UPDATE and DELETE). ``seq`` counts 1..n per wallet without gap.
+    Append-only (the database refuses UPDATE and DELETE). ``seq`` counts 1..n per wallet without
+    gap.
     """
 
     class Type(models.TextChoices):
@@ -216,9 +219,10 @@ class Entry(models.Model):
     reservation = models.UUIDField(null=True, blank=True)
     part = models.SmallIntegerField(
         default=0,
-        help_text="0 opens a hold, 1.. extend it, 30000 closes it, 30001 settles late, 30002.. adjust.",
+        help_text="0 opens a hold, 1.. extend, 30000 closes, 30001 settles late, 30002.. adjust.",
     )
-    reference = models.CharField(
+    # Null, not empty: only rows that have one are unique per type.
+    reference = models.CharField(  # noqa: DJ001
         max_length=120,
         null=True,
         blank=True,
