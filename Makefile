@@ -5,13 +5,13 @@ SHELL := /bin/sh
 	format bench lock clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-CANDIDATES := python3 python3.13 python3.12 python3.11
+# An environment that is already there keeps its Python; `make PYTHON=python3.12` rebuilds it.
+CANDIDATES := $(if $(wildcard .venv/.installed-*),.venv/bin/python) python3 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for name in $(CANDIDATES); do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name && break; done)
 VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null && \
 	$(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 BIN := .venv/bin
-# One stamp per Python version: `make PYTHON=python3.12` rebuilds an environment made by another one.
 STAMP := .venv/.installed-$(VERSION)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
