@@ -12,7 +12,7 @@ ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 
 class RequestIdMiddleware:
-    """Takes the caller's id where it is well formed (so that logs can be joined), else makes one."""
+    """Takes the caller's id where it is well formed, to join logs; else makes one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

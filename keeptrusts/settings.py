@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from csp.constants import NONE, SELF
 from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF
 
 from keeptrusts import logs
 from keeptrusts.lib import secrets_file
@@ -17,7 +17,8 @@ from keeptrusts.lib.environment import Environment, stop
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Environment(os.environ)
+GIVEN = {name: value for name, value in os.environ.items() if value}
+env = Environment(GIVEN)
 ENVIRONMENT = env.choice("KEEPTRUSTS_ENV", ("embedded", "production", "test"), default="embedded")
 PRODUCTION = ENVIRONMENT == "production"
 EMBEDDED = ENVIRONMENT == "embedded"
@@ -29,7 +30,7 @@ DATA_DIR = Path(env.text("KEEPTRUSTS_DATA", default="data")).absolute()
 
 if EMBEDDED:
     try:
-        env = Environment(secrets_file.ensure(DATA_DIR) | {k: v for k, v in os.environ.items() if v})
+        env = Environment(secrets_file.ensure(DATA_DIR) | GIVEN)
     except (OSError, ValueError) as error:
         stop("KEEPTRUSTS_DATA", f"cannot be used ({error})", "name a directory you may write to")
 if TESTING:
@@ -38,7 +39,7 @@ if TESTING:
             "SECRET_KEY": "only-for-tests-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
             "KEEPTRUSTS_FIELD_KEY": "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OWFiY2RlZmc=",
         }
-        | {k: v for k, v in os.environ.items() if v}
+        | GIVEN
     )
 
 RANDOM_KEY = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
@@ -157,9 +158,7 @@ DATABASE = env.database(
     default=None if PRODUCTION else f"sqlite:///{DATA_DIR / 'keeptrusts.sqlite3'}",
 )
 POSTGRESQL = DATABASE["ENGINE"] == "django.db.backends.postgresql"
-POOL_SIZE = env.integer(
-    "KEEPTRUSTS_DB_POOL_SIZE", default=0 if TESTING else 10, least=0, most=1000
-)
+POOL_SIZE = env.integer("KEEPTRUSTS_DB_POOL_SIZE", default=0 if TESTING else 10, least=0, most=1000)
 if PRODUCTION and not POSTGRESQL:
     stop("DATABASE_URL", "is not PostgreSQL", "use postgres://user:password@host:5432/name")
 if POSTGRESQL and POOL_SIZE:
@@ -322,7 +321,9 @@ LOGGING = logs.configuration(
     level=env.choice(
         "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
     ),
-    style=env.choice("LOG_FORMAT", ("console", "json"), default="json" if PRODUCTION else "console"),
+    style=env.choice(
+        "LOG_FORMAT", ("console", "json"), default="json" if PRODUCTION else "console"
+    ),
 )
 
 # API

@@ -12,7 +12,7 @@ BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
 
 
 def stop(name: str, problem: str, remedy: str) -> NoReturn:
-    """End the process with exit status 1 and one line; `problem` never holds the value of a secret."""
+    """End the process with status 1 and one line; `problem` never holds a secret."""
     raise SystemExit(f"keeptrusts: {name} {problem}: {remedy}")
 
 

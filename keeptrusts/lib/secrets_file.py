@@ -1,4 +1,4 @@
-"""The secrets of an embedded data directory: made once, kept in `secrets.env`, readable by its owner."""
+"""The secrets of an embedded data directory, made once, readable by its owner alone."""
 
 import os
 import secrets
@@ -11,7 +11,7 @@ NAME = "secrets.env"
 
 
 def ensure(directory: Path) -> dict[str, str]:
-    """The secrets of `directory`, made on first use; two processes that start at once agree on one."""
+    """The secrets of `directory`, made on first use; processes that start at once agree."""
     path = directory / NAME
     if not path.exists():
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def _fresh() -> str:
 
 
 def _publish(path: Path, text: str) -> None:
-    """Write `text` whole or not at all; the first writer wins. `mkstemp` makes files of mode 0600."""
+    """Write `text` whole or not at all; the first writer wins. `mkstemp` gives mode 0600."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".secrets-")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -39,9 +39,9 @@ def prefixed_strings() -> Iterator[str]:
     """Every string in the code that is the name of a variable of ours."""
     for path in (path for app in APPS for path in (ROOT / app).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if PREFIXED.fullmatch(node.value):
-                    yield node.value
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, str) and PREFIXED.fullmatch(value):
+                yield value
 
 
 def test_the_table_lists_what_settings_reads() -> None:

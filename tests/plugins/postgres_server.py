@@ -109,7 +109,7 @@ class PostgresServer:
 
 
 def _unprivileged_user() -> dict[str, Any]:
-    """The process arguments that lower a root process's rights: PostgreSQL refuses to run as root."""
+    """Process arguments that lower root's rights: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
