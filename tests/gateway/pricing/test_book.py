@@ -25,7 +25,7 @@ def row(units: int, **fields: Any) -> ModelPrice:
 
 def price(book: PriceBook, organization: int | None = OURS, **fields: Any) -> int | None:
     """The input rate that ``book`` finds."""
-    values = {"provider": "openai", "model": "gpt-4o-mini", "at": NOW} | fields
+    values: dict[str, Any] = {"provider": "openai", "model": "gpt-4o-mini", "at": NOW} | fields
     found = book.rates(organization, **values)
     return found.rates.base.input if found else None
 
