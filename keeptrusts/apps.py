@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class KeeptrustsConfig(AppConfig):
@@ -7,8 +8,9 @@ class KeeptrustsConfig(AppConfig):
     name = "keeptrusts"
 
     def ready(self) -> None:
-        from keeptrusts import celery, logs
+        from keeptrusts import celery, logs, schedule
 
         logs.configure()
         # Without it a task sent from a web process would go to Celery's default broker.
         celery.app.set_default()
+        post_migrate.connect(schedule.seed, sender=self, dispatch_uid="keeptrusts.schedule")

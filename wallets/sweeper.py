@@ -41,6 +41,8 @@ def sweep(
 ) -> SweepReport:
     """Close holds past their expiry, or with no heartbeat for ``older_than``; at most ``limit``."""
     report = SweepReport()
+    if older_than is None and _just_started():
+        return report
     rows = list(_due(older_than)[:limit])
     for begin in range(0, len(rows), BATCH):
         _sweep_batch(rows[begin : begin + BATCH], older_than, actor, report)
@@ -57,6 +59,18 @@ def _due(older_than: timedelta | None) -> "QuerySet[Reservation, tuple[UUID, int
     else:
         held = held.filter(expires_at__lte=now)
     return held.values_list("id", "organization_id")
+
+
+def _just_started() -> bool:
+    """Whether PostgreSQL came up less than one time to live ago.
+
+    While it was away nobody could send heartbeats, so an expired hold says nothing yet.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp() - pg_postmaster_start_time() < %s", [ledger.TTL])
+        return bool(cursor.fetchone()[0])
 
 
 def _database_now() -> datetime:

@@ -1,0 +1,23 @@
+"""The default schedule of the background jobs, seeded once; afterwards the admin decides."""
+
+from datetime import timedelta
+
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+JOBS = {
+    "wallets.sweep_holds": timedelta(seconds=15),
+    "wallets.expire_credits": timedelta(minutes=10),
+    "wallets.verify_ledger": timedelta(hours=1),
+}
+"""Task name → how often it runs."""
+
+
+def seed(**_: object) -> None:
+    """Create what is missing; a job that somebody changed or paused stays as it is."""
+    for task, every in JOBS.items():
+        if PeriodicTask.objects.filter(task=task).exists():
+            continue
+        interval, _created = IntervalSchedule.objects.get_or_create(
+            every=int(every.total_seconds()), period=IntervalSchedule.SECONDS
+        )
+        PeriodicTask.objects.create(name=task, task=task, interval=interval)
