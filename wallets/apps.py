@@ -12,6 +12,6 @@ class WalletsConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep the database's own guards in place."""
-        from wallets import triggers
+        from wallets import checks, triggers  # noqa: F401 - importing registers the checks
 
         post_migrate.connect(triggers.install_after_migrate, sender=self)
