@@ -9,6 +9,7 @@ import typer
 
 from keeptrusts.kt import database, locks, output
 from keeptrusts.kt.errors import Failure
+from keeptrusts.model_server.weights import MODEL_NAME
 from keeptrusts.supervisor import ports
 from keeptrusts.supervisor.supervisor import Supervisor
 
@@ -49,7 +50,7 @@ def run(plan: Plan) -> None:
     with Supervisor(wanted, report=_report) as supervisor:
         supervisor.start()
         if supervisor.wait_ready():
-            _announce(plan, demo)
+            _announce(plan, demo, local=model_port is not None)
             supervisor.run()
 
 
@@ -75,8 +76,11 @@ def _prepare(plan: Plan) -> "Demo | None":
     database.setup()
     from django.core.management import call_command
 
+    from keeptrusts.demo import prices
+
     try:
         call_command("migrate", verbosity=0, interactive=False)
+        prices.price_local_model()
         return _demo() if plan.demo else None
     finally:
         database.disconnect()
@@ -90,11 +94,16 @@ def _demo() -> "Demo | None":
     return demo.create_once(settings.DATA_DIR)
 
 
-def _announce(plan: Plan, demo: "Demo | None") -> None:
+def _announce(plan: Plan, demo: "Demo | None", *, local: bool) -> None:
     if demo is not None:
         from keeptrusts.demo.table import show
 
-        show(demo)
+        show(
+            demo,
+            console_url=f"http://{HOST}:{plan.port}",
+            gateway_url=f"http://{HOST}:{plan.gateway_port}" if plan.gateway_port else None,
+            model=MODEL_NAME if local else None,
+        )
     gateway = f" gateway http://{HOST}:{plan.gateway_port}" if plan.gateway_port else ""
     output.line(f"Keeptrusts ready: console http://{HOST}:{plan.port}{gateway}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from keeptrusts.kt.errors import Failure
-from keeptrusts.model_server.weights import MODEL_NAME
+from keeptrusts.model_server.weights import MODEL_NAME, PROVIDER
 from keeptrusts.supervisor import probes
 from keeptrusts.supervisor.process import Program
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from keeptrusts.kt.machine import Plan
 
 HOST = "127.0.0.1"
-LOCAL_PROVIDER = "local"
 HEADER = """\
 # Written by `kt up` at every start: changes are lost. To use a file of your own, start
 # `kt up --no-gateway` and, beside it, `kt gateway run --policy-config YOUR-FILE`.
@@ -53,8 +52,8 @@ def write_policy(path: Path, *, upstream: str, model_port: int | None) -> None:
 
 def _local(port: int | None) -> dict[str, Any]:
     return {
-        "id": LOCAL_PROVIDER,
-        "provider": LOCAL_PROVIDER,
+        "id": PROVIDER,
+        "provider": PROVIDER,
         "base_url": f"http://{HOST}:{port}/v1",
         "models": [MODEL_NAME],
         "timeouts": LOCAL_TIMEOUTS,

@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+PROVIDER = "local"
 MODEL_NAME = "smollm2-135m"
 WEIGHTS_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
