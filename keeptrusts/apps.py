@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -13,4 +13,6 @@ class KeeptrustsConfig(AppConfig):
         logs.configure()
         # Without it a task sent from a web process would go to Celery's default broker.
         celery.app.set_default()
-        post_migrate.connect(schedule.seed, sender=self, dispatch_uid="keeptrusts.schedule")
+        # The signal comes only for apps with models, of which this is none.
+        tables = apps.get_app_config("django_celery_beat")
+        post_migrate.connect(schedule.seed, sender=tables, dispatch_uid="keeptrusts.schedule")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import connection
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 JOBS = {
@@ -13,7 +14,12 @@ JOBS = {
 
 
 def seed(**_: object) -> None:
-    """Create what is missing; a job that somebody changed or paused stays as it is."""
+    """Create what is missing; a job that somebody changed or paused stays as it is.
+
+    Does nothing after a migration of other apps that came before these tables.
+    """
+    if PeriodicTask._meta.db_table not in connection.introspection.table_names():
+        return
     for task, every in JOBS.items():
         if PeriodicTask.objects.filter(task=task).exists():
             continue
