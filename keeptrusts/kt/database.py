@@ -7,6 +7,7 @@ from keeptrusts.kt.errors import Failure
 
 DEFAULT_DATA = "data"
 SQLITE_FILE = "keeptrusts.sqlite3"
+CONNECT_SECONDS = 5
 
 
 def data_directory(data: Path | None) -> Path:
@@ -33,6 +34,7 @@ def connect(data: Path | None = None) -> Path:
             "or KEEPTRUSTS_DATA, or set DATABASE_URL"
         )
     setup()
+    require_answer()
     return directory
 
 
@@ -43,6 +45,23 @@ def setup() -> None:
     import django
 
     django.setup()
+
+
+def require_answer() -> None:
+    """Raise Failure when PostgreSQL does not answer; the connection pool would try for long."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return
+    import psycopg
+
+    parameters = connection.get_connection_params()
+    parameters.setdefault("connect_timeout", CONNECT_SECONDS)
+    try:
+        psycopg.connect(**parameters).close()
+    except psycopg.OperationalError as error:
+        reason = str(error).splitlines()[0]
+        raise Failure(f"the database does not answer: {reason} (see DATABASE_URL)") from error
 
 
 def disconnect() -> None:

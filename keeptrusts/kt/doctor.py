@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -22,35 +22,27 @@ def doctor(
     data: Annotated[Path | None, typer.Option(help="Data directory; default: ./data.")] = None,
 ) -> None:
     """Check Python, the database, the ledger's guards, Redis, the local model and the API."""
-    failed = 0
-    for name, check in _checks(data):
-        try:
-            output.line(f"ok    {name}: {check()}")
-        except Broken as problem:
-            failed += 1
-            output.line(f"FAIL  {name}: {problem}")
-    if failed:
-        raise Failure(f"{output.count(failed, 'check')} failed")
-
-
-def _checks(data: Path | None) -> Iterator[tuple[str, Check]]:
-    yield "python", platform.python_version
-    yield "local model", _local_model
-    if database.exists(data):
-        database.connect(data)
-        yield "database", _database
-        yield "migrations", _migrations
-        yield "ledger guards", _guards
-        yield "jobs", _broker
-    else:
-        yield "database", _no_database
+    database_answers = _passes("database", lambda: _database(data))
+    checks: list[tuple[str, Check]] = [
+        ("python", platform.python_version),
+        ("local model", _local_model),
+    ]
+    if database_answers:
+        checks += [("migrations", _migrations), ("ledger guards", _guards), ("jobs", _broker)]
     if os.environ.get("KEEPTRUSTS_API_URL"):
-        yield "api", _api
+        checks.append(("api", _api))
+    outcomes = [database_answers, *(_passes(name, check) for name, check in checks)]
+    if not all(outcomes):
+        raise Failure(f"{output.count(outcomes.count(False), 'check')} failed")
 
 
-def _no_database() -> str:
-    where = database.data_directory(None)
-    raise Broken(f"none in {where}: run `kt up`, set KEEPTRUSTS_DATA or DATABASE_URL")
+def _passes(name: str, check: Check) -> bool:
+    try:
+        output.line(f"ok    {name}: {check()}")
+    except Broken as problem:
+        output.line(f"FAIL  {name}: {problem}")
+        return False
+    return True
 
 
 def _local_model() -> str:
@@ -61,41 +53,35 @@ def _local_model() -> str:
     return "not installed, the echo model stands in"
 
 
-def _database() -> str:
-    from django.db import DatabaseError, connection
-
+def _database(data: Path | None) -> str:
     try:
-        connection.ensure_connection()
-    except DatabaseError as error:
-        raise Broken(str(error).splitlines()[0]) from error
+        database.connect(data)
+    except Failure as error:
+        raise Broken(str(error)) from error
+    from django.db import connection
+
     version = ".".join(str(part) for part in connection.get_database_version())
     return f"{connection.display_name} {version}"
 
 
 def _migrations() -> str:
-    from django.db import DatabaseError, connection
+    from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
-    try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError as error:
-        raise Broken("the database does not answer") from error
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
         raise Broken(f"{len(missing)} not applied: run `kt up`, or `manage.py migrate`")
     return "all applied"
 
 
 def _guards() -> str:
-    from django.db import DatabaseError, connection
+    from django.db import connection
 
     from wallets import triggers
 
-    try:
-        expected, present = triggers.expected(connection), triggers.present(connection)
-    except DatabaseError as error:
-        raise Broken("the database does not answer") from error
-    missing = sorted(expected.keys() - present)
+    expected = triggers.expected(connection)
+    missing = sorted(expected.keys() - triggers.present(connection))
     if missing:
         raise Broken(f"{', '.join(missing)} missing: run `manage.py migrate`")
     return f"{len(expected)} triggers in place"

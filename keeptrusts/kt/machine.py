@@ -74,6 +74,7 @@ def _prepare(plan: Plan) -> "Demo | None":
     """Bring the database up to date and create the demo once; leaves no connection open."""
     os.environ.setdefault("KEEPTRUSTS_PUBLIC_URL", f"http://{HOST}:{plan.port}")
     database.setup()
+    database.require_answer()
     from django.core.management import call_command
 
     from keeptrusts.demo import prices

@@ -133,7 +133,7 @@ def test_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
         "ledger", "verify", cwd=tmp_path, env=processes.environment(DATABASE_URL=url)
     )
     assert outcome.returncode == 1
-    assert outcome.stderr.splitlines()[-1].startswith("kt: the database cannot be used: ")
+    assert outcome.stderr.splitlines()[-1].startswith("kt: the database does not answer: ")
     assert "Traceback" not in outcome.stderr
 
 
