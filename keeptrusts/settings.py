@@ -285,10 +285,13 @@ if PRODUCTION:
 # Static files
 
 STATIC_URL = "/static/"
-STATIC_ROOT = env.text("KEEPTRUSTS_STATIC", default=str(BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Production serves what `collectstatic` gathered; the others serve the packages' files in place.
+STATIC_DIR = env.text("KEEPTRUSTS_STATIC", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = STATIC_DIR if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
-"""Embedded serves the packages' files in place; production runs `collectstatic` first."""
+WHITENOISE_AUTOREFRESH = TESTING
+"""Looks files up when asked, so that not every test client lists them all."""
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
