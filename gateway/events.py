@@ -86,6 +86,7 @@ def _blocked(event: Event, result: Result) -> Event:
         verdict=DecisionEvent.Verdict.BLOCK,
         status=result.refusal.status,
         reason_code=result.refusal.code,
+        hold=0,
     )
 
 

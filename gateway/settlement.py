@@ -1,10 +1,10 @@
 """The ledger thread: one per process, with a database connection of its own.
 
 Requests hand operations over and await a future; the thread posts whatever gathered while the last
-batch was written. There is no timer: an idle gateway writes batches of one, a busy one large batches.
+batch was written. There is no timer: an idle gateway writes batches of one, a busy one large ones.
 
-While the database is away, reserves fail at once; what closes a hold (and what only carries an event)
-is kept and tried again until the database is back.
+While the database is away, reserves fail at once; what closes a hold (and what only carries an
+event) is kept and tried again until the database is back.
 """
 
 import asyncio
@@ -111,9 +111,7 @@ class Settlement:
     # The ledger thread's side
 
     def _run(self) -> None:
-        connections.take(
-            lock_timeout_ms=LOCK_TIMEOUT_MS, statement_timeout_ms=STATEMENT_TIMEOUT_MS
-        )
+        connections.take(lock_timeout_ms=LOCK_TIMEOUT_MS, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
         try:
             while not self._finished():
                 self._turn()
@@ -174,8 +172,8 @@ class Settlement:
         except LedgerUnavailable:
             self._away()
             self._put_aside(batch)
-        except Exception:
-            self._one_by_one(batch)
+        except Exception as error:
+            self._one_by_one(batch, error)
         else:
             self._seen()
             self._answer(batch, results)
@@ -190,14 +188,14 @@ class Settlement:
                 answers.append((item, result))
         self._tell(answers)
 
-    def _one_by_one(self, batch: list[Item]) -> None:
+    def _one_by_one(self, batch: list[Item], error: Exception) -> None:
         """Something nobody foresaw, and no database error: find the operation it belongs to."""
         if len(batch) > 1:
             for item in batch:
                 self._post([item])
             return
         item = batch[0]
-        log.exception("ledger operation %s failed", type(item.operation).__name__)
+        log.error("ledger operation %s failed", type(item.operation).__name__, exc_info=error)
         failure = LedgerUnavailable("The ledger could not carry this out.", code="ledger_fault")
         self._tell([(item, failure)])
 

@@ -1,0 +1,232 @@
+"""May this request be served, by whom, and what can it cost at most? Decided without the database.
+
+Order: stop switches, allow-list, target, price and features, debt. The ledger decides the rest.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from gateway import tokens
+from gateway.policy import Target
+from gateway.pricing import Priced, worst_case_nanos
+from gateway.proxy import bodies, errors, refusals
+from gateway.proxy.call import Admission, Call
+from gateway.snapshot import Snapshot
+from gateway.tokens import Estimate
+from wallets import cascade, limits
+from wallets.ledger import Reserve
+
+MAX_MODEL, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 120, 16, 64, 128
+UNPRICED = "unpriced"
+
+
+def admit(call: Call) -> Admission:
+    """Decide, and note on the event what was decided about; raises ``Rejected``."""
+    call.request = request = bodies.parsed(call.body)
+    model = _model(request)
+    call.event.model = model
+    call.streamed = call.event.streamed = _stream(request)
+    call.event.tags = _tags(call)
+    call.event.end_user = _end_user(call)
+    _check_stops(call, model)
+    target = _target(call, model)
+    call.event.provider, call.event.target = target.provider, target.id
+    changes = call.route.stream_changes(request) if call.streamed else {}
+    estimate = _estimate(call, target, model)
+    flags: list[str] = []
+    priced = _price(call, target, model, estimate, flags)
+    worst = call.event.hold = _hold(estimate, priced)
+    if worst and call.snapshot.in_debt and call.caller.enforced:
+        raise _blocked(call, "organization_in_debt")
+    call.event.price_version = priced.version if priced is not None else ""
+    call.event.flags.extend(flags)
+    if not call.caller.enforced:
+        call.event.hold = 0
+    return Admission(
+        target=target,
+        estimate=estimate,
+        priced=priced,
+        body=bodies.outgoing(call.body, request, changes | estimate.add),
+        worst=worst,
+        hold=worst if call.caller.enforced else 0,
+    )
+
+
+def reserve(call: Call, admission: Admission) -> Reserve:
+    """The hold this request needs, on the wallets its caller may use."""
+    caller, snapshot = call.caller, call.snapshot
+    if caller.wallet is None:
+        raise _blocked(call, "insufficient_balance")
+    return Reserve(
+        id=call.reservation,
+        organization_id=caller.organization_id,
+        actor=caller.actor,
+        attachment=call.event,
+        amount=admission.hold,
+        candidates=cascade.candidates(caller.wallet, snapshot.wallets, caller.consumer, call.now),
+        counters=limits.uses(snapshot.limits, caller.consumer, call.now),
+        request_id=call.id,
+        team_id=caller.team.id,
+        user_id=caller.user_id,
+        consumer_group_id=caller.group_id,
+        key_id=caller.key_id,
+        provider=call.event.provider,
+        model=call.event.model,
+        facts=_facts(call),
+    )
+
+
+def _facts(call: Call) -> dict[str, Any]:
+    """What a sweep needs to write the event, should this process not live to do it."""
+    event = call.event
+    return {
+        "route": event.route,
+        "consumer_group": event.consumer_group_name,
+        "target": event.target,
+        "streamed": event.streamed,
+        "price_version": event.price_version,
+        "config_version": event.config_version,
+        "tags": event.tags,
+    }
+
+
+def _model(request: Mapping[str, Any]) -> str:
+    model = request.get("model")
+    if not isinstance(model, str) or not model.strip():
+        raise errors.invalid_field("model", "must be the name of a model")
+    if len(model) > MAX_MODEL or not model.isprintable():
+        raise errors.invalid_field("model", f"must be at most {MAX_MODEL} printable characters")
+    return model
+
+
+def _stream(request: Mapping[str, Any]) -> bool:
+    stream = request.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise errors.invalid_field("stream", "must be true or false")
+    return bool(stream)
+
+
+def _check_stops(call: Call, model: str) -> None:
+    caller, snapshot = call.caller, call.snapshot
+    if not snapshot.organization.active:
+        raise errors.Blocked(402, "The organization is closed.", code="stopped")
+    stopped = caller.stopped or ("model" if model in snapshot.stopped_models else "")
+    if stopped:
+        raise _stopped(stopped)
+    if caller.allowed_models is not None and model not in caller.allowed_models:
+        rejected = errors.Blocked(
+            403,
+            f"This key may not use the model '{model}'.",
+            code="model_not_allowed",
+            param="model",
+        )
+        rejected.kind = "invalid_request_error"
+        raise rejected
+
+
+def _blocked(call: Call, code: str) -> errors.Blocked:
+    return errors.Blocked(402, refusals.message(code, call.caller), code=code)
+
+
+def _stopped(scope: str) -> errors.Blocked:
+    return errors.Blocked(
+        402,
+        f"Requests are stopped by a switch on the {scope.replace('_', ' ')}.",
+        code="stopped",
+        details={"scope": scope},
+    )
+
+
+def _target(call: Call, model: str) -> Target:
+    """The first target that serves the model."""
+    targets = call.snapshot.policy.targets_for(model)
+    if not targets:
+        raise errors.unknown_model(model)
+    running = [t for t in targets if t.provider not in call.snapshot.stopped_providers]
+    if not running:
+        raise _stopped("provider")
+    return running[0]
+
+
+def _estimate(call: Call, target: Target, model: str) -> Estimate:
+    try:
+        return call.route.price(
+            call.request,
+            model,
+            default_max_output_tokens=(
+                call.snapshot.policy.document.cost_tracking.default_max_output_tokens
+            ),
+            official=target.official,
+        )
+    except tokens.InvalidRequest as error:
+        raise errors.invalid(error) from None
+
+
+def _price(
+    call: Call, target: Target, model: str, estimate: Estimate, flags: list[str]
+) -> Priced | None:
+    snapshot = call.snapshot
+    if not _tracked(snapshot):
+        return None
+    priced = snapshot.prices.rates(call.caller.organization_id, target.provider, model, call.now)
+    if priced is None:
+        if call.caller.allows_unpriced:
+            flags.append(UNPRICED)
+            return None
+        raise errors.Blocked(
+            402,
+            f"The model '{model}' of provider '{target.provider}' has no price.",
+            code="model_not_priced",
+            details={"provider": target.provider, "model": model},
+        )
+    unpriced = [f for f in estimate.features if f != "audio" or not priced.rates.prices_audio]
+    if unpriced and not priced.rates.free:
+        raise errors.Blocked(
+            402,
+            f"The model '{model}' has no price for: {', '.join(unpriced)}.",
+            code="feature_not_priced",
+            details={"provider": target.provider, "model": model, "features": unpriced},
+        )
+    return priced
+
+
+def _hold(estimate: Estimate, priced: Priced | None) -> int:
+    if priced is None:
+        return 0
+    return worst_case_nanos(
+        estimate.prompt_tokens, estimate.completion_tokens, priced.rates, audio=estimate.audio
+    )
+
+
+def _tracked(snapshot: Snapshot) -> bool:
+    return snapshot.policy.document.cost_tracking.enabled
+
+
+def _tags(call: Call) -> dict[str, str]:
+    """The key's default tags, the request's metadata, and ``x-keeptrusts-tags: name=value, …``."""
+    found: dict[str, Any] = dict(call.caller.default_tags)
+    metadata = call.request.get("metadata")
+    if isinstance(metadata, Mapping):
+        found.update({key: value for key, value in metadata.items() if isinstance(value, str)})
+    header = call.exchange.headers.get(b"x-keeptrusts-tags", b"").decode("latin-1")
+    for part in header.split(",") if header else ():
+        name, separator, value = part.partition("=")
+        if separator and name.strip():
+            found[name.strip()] = value.strip()
+    kept = list(found.items())[:MAX_TAGS]
+    return {_clean(name)[:MAX_TAG_NAME]: _clean(str(value))[:MAX_TAG_VALUE] for name, value in kept}
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL keeps no NUL characters, JSON no halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _end_user(call: Call) -> str:
+    """A digest of the caller's own ``user`` field, so that its requests can be told apart."""
+    user = call.request.get("user")
+    if not isinstance(user, str) or not user:
+        return ""
+    text = f"{call.caller.organization_id}:{user}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,40 @@
+"""Headers of our own, and the last lines of a stream."""
+
+from gateway.proxy.call import Call
+from gateway.proxy.http import Header
+from keeptrusts.lib import money
+from wallets.ledger import Result
+
+
+def common(call: Call, wallet_id: int | None) -> list[Header]:
+    """What every answer says: the request id, the wallet that pays, and the cache."""
+    headers = [
+        (b"x-keeptrusts-request-id", call.id.encode()),
+        (b"x-keeptrusts-cache", call.event.cache.encode()),
+    ]
+    card = call.snapshot.wallets.get(wallet_id) if wallet_id is not None else None
+    if card is not None:
+        headers.append((b"x-keeptrusts-wallet", card.public_id.encode()))
+    return headers
+
+
+def paid(call: Call, result: Result | None) -> list[Header]:
+    """What a plain answer says about money: cost, and the balance after it."""
+    headers = []
+    if call.event.cost is not None:
+        headers.append((b"x-keeptrusts-cost", money.token(call.event.cost).encode()))
+    if _has_balance(result):
+        headers.append((b"x-keeptrusts-balance", money.token(result.balance).encode()))  # type: ignore[union-attr]
+    return headers
+
+
+def comment(call: Call, result: Result | None) -> bytes:
+    """``: keeptrusts cost=0.0000171 balance=499.9``: clients of event streams skip it."""
+    parts = [f"cost={money.token(call.event.cost or 0)}"]
+    if _has_balance(result):
+        parts.append(f"balance={money.token(result.balance)}")  # type: ignore[union-attr]
+    return f": keeptrusts {' '.join(parts)}\n\n".encode()
+
+
+def _has_balance(result: Result | None) -> bool:
+    return result is not None and result.wallet_id is not None and not result.replayed

@@ -1,0 +1,186 @@
+"""The ASGI application of a gateway process: lifespan, routing, and the client's connection."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway import policy, tokens
+from gateway.proxy import catalogue, errors, identity
+from gateway.proxy.call import Call
+from gateway.proxy.errors import Rejected
+from gateway.proxy.http import ClientGone, Exchange, Receive, Send
+from gateway.proxy.life import Life
+from gateway.proxy.route import Route
+from gateway.proxy.routes import all_routes
+from gateway.proxy.running import Running
+from gateway.proxy.spending import SpendingBook
+from gateway.proxy.upstream import Upstream
+from gateway.settlement import Settlement
+from gateway.snapshot import Caller, Snapshot, UnusablePolicy, Watcher
+
+log = logging.getLogger(__name__)
+
+MODELS = "/v1/models"
+
+
+class Application:
+    """One gateway process. Ready once its lifespan has started."""
+
+    def __init__(self, policy_path: Path) -> None:
+        self.routes = all_routes()
+        self.settlement = Settlement()
+        self.upstream = Upstream()
+        self.running = Running(Life(self.upstream, SpendingBook()))
+        self.watcher = Watcher(policy_path, on_change=self._changed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """One connection's request, or the lifespan."""
+        if scope["type"] == "http":
+            await self._http(Exchange(scope, receive, send))
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    # Lifespan
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": _reason(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Load the snapshot and start every thread and task."""
+        self._loop = asyncio.get_running_loop()
+        tokens.warm()
+        await self.watcher.start()
+        self.settlement.start()
+        await self.upstream.start()
+        self.running.start()
+        try:
+            self._loop.add_signal_handler(signal.SIGHUP, self.watcher.reload_policy)
+        except (NotImplementedError, RuntimeError, ValueError):
+            log.debug("no reload by signal outside the main thread")
+
+    async def close(self) -> None:
+        """Settle what runs, write what is left, and end."""
+        self._closing = True
+        await self.running.close()
+        await self.settlement.close()
+        await self.watcher.close()
+        await self.upstream.close()
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        """Called in the watcher's thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed() and not self._closing:
+            loop.call_soon_threadsafe(self.running.cut, snapshot)
+
+    # Requests
+
+    async def _http(self, exchange: Exchange) -> None:
+        try:
+            await self._dispatch(exchange)
+        except Rejected as rejected:
+            await exchange.answer(rejected.status, rejected.headers(), rejected.body())
+        except ClientGone:
+            return
+
+    async def _dispatch(self, exchange: Exchange) -> None:
+        path, method = exchange.path, exchange.method
+        route = self.routes.get(path)
+        if route is not None:
+            if method != "POST":
+                raise errors.wrong_method(method, path, "POST")
+            await self._complete(exchange, route)
+        elif path == "/healthz":
+            await self._get(exchange, 200, {"status": "ok"})
+        elif path == "/readyz":
+            await self._ready(exchange)
+        elif path == MODELS or path.startswith(MODELS + "/"):
+            await self._models(exchange)
+        else:
+            raise errors.unknown_route(method, path)
+
+    def _identify(self, exchange: Exchange) -> tuple[Snapshot, Caller]:
+        snapshot = self.watcher.current
+        if snapshot is None or self._closing:
+            raise errors.unavailable("The gateway is not ready.", code="not_ready")
+        now = datetime.now(UTC)
+        caller = identity.identify(exchange.headers, snapshot, now)
+        if caller.key_id is not None:
+            self.watcher.used(caller.key_id, now)
+        return snapshot, caller
+
+    async def _complete(self, exchange: Exchange, route: Route) -> None:
+        """Hand the request to a task of its own and stay with the client until either ends."""
+        snapshot, caller = self._identify(exchange)
+        body = await exchange.body()
+        call = Call(exchange, route, snapshot, caller, body, self.settlement)
+        task = self.running.begin(call)
+        attendant = asyncio.current_task()
+        task.add_done_callback(lambda _: _abandon(exchange, attendant))
+        try:
+            await exchange.gone()
+        except asyncio.CancelledError:
+            if not task.done():
+                call.stop("shutdown")
+                raise
+        if not exchange.complete:
+            self.running.left(call)
+
+    async def _models(self, exchange: Exchange) -> None:
+        snapshot, caller = self._identify(exchange)
+        name = exchange.path[len(MODELS) + 1 :]
+        if not name:
+            rows = catalogue.models(snapshot, caller, datetime.now(UTC))
+            await self._get(exchange, 200, {"object": "list", "data": rows})
+            return
+        row = catalogue.model(snapshot, caller, name)
+        if row is None:
+            raise errors.unknown_model(name)
+        await self._get(exchange, 200, row)
+
+    async def _ready(self, exchange: Exchange) -> None:
+        """The truth: could a paid request be served now?"""
+        parts = {
+            "snapshot": self.watcher.current is not None,
+            "ledger": self.settlement.alive and self.settlement.available,
+            "database": self.watcher.reachable,
+            "serving": not self._closing,
+        }
+        ready = all(parts.values())
+        state = {"status": "ok" if ready else "unavailable", **parts}
+        await self._get(exchange, 200 if ready else 503, state)
+
+    async def _get(self, exchange: Exchange, status: int, value: Any) -> None:
+        if exchange.method not in ("GET", "HEAD"):
+            raise errors.wrong_method(exchange.method, exchange.path, "GET")
+        await exchange.answer(status, [(b"content-type", b"application/json")], orjson.dumps(value))
+
+
+def _abandon(exchange: Exchange, attendant: "asyncio.Task[None] | None") -> None:
+    """The work ended without a whole answer: nothing more will come, let the connection close."""
+    if not exchange.complete and attendant is not None:
+        attendant.cancel()
+
+
+def _reason(error: Exception) -> str:
+    """One line for whoever started the gateway."""
+    if isinstance(error, policy.PolicyError | UnusablePolicy):
+        return f"the policy file cannot be used: {error}"
+    log.error("the gateway cannot start", exc_info=error)
+    return f"the gateway cannot start: {type(error).__name__}: {error}"

@@ -1,0 +1,51 @@
+"""Request bodies: parsed once, passed on byte for byte unless something has to be changed."""
+
+import json
+from typing import Any
+
+import orjson
+
+from gateway.proxy import errors
+
+FAITHFUL_UP_TO = 65_536
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body; raises a 400."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise errors.Rejected(
+            400, f"The request body is not valid JSON: {error}", code="invalid_json"
+        ) from None
+    if not isinstance(value, dict):
+        raise errors.Rejected(400, "The request body must be a JSON object.", code="invalid_json")
+    return value
+
+
+def outgoing(body: bytes, request: dict[str, Any], changes: dict[str, Any]) -> bytes:
+    """What is sent upstream: the same bytes, or the request with ``changes``.
+
+    A body that names a key twice is written anew: another parser could read another value (a
+    dearer model, a larger answer) than the one that was priced.
+    """
+    if changes:
+        return orjson.dumps(request | changes)
+    written = orjson.dumps(request)
+    if written == body or (len(body) <= FAITHFUL_UP_TO and not _repeats_a_key(body)):
+        return body
+    return written
+
+
+def _repeats_a_key(body: bytes) -> bool:
+    repeated = False
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal repeated
+        repeated = repeated or len({key for key, _ in pairs}) != len(pairs)
+
+    try:
+        json.loads(body, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        return True
+    return repeated

@@ -1,0 +1,211 @@
+"""One request on its way: what is known of it so far, its hold and its event."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.events import Event
+from gateway.policy import Target
+from gateway.pricing import Priced, Usage, cost_nanos
+from gateway.proxy.http import Exchange
+from gateway.proxy.route import Request, Route, Stream
+from gateway.settlement import Settlement
+from gateway.snapshot import Caller, Snapshot
+from gateway.tokens import Estimate, count_text
+from keeptrusts.lib import ids
+from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
+
+HEARTBEAT_SECONDS = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Admission:
+    """What was decided before the request went upstream. ``priced`` None: it costs nothing.
+
+    ``worst`` is the most it can cost, ``hold`` what its wallet must hold: 0 where that is not
+    enforced. Nano-dollars.
+    """
+
+    target: Target
+    estimate: Estimate
+    priced: Priced | None
+    body: bytes
+    worst: int
+    hold: int
+
+
+class Call:
+    """State of one request. The hold is closed, and the event handed over, exactly once."""
+
+    __slots__ = (
+        "_begun", "_closed", "_held", "admission", "beaten_at", "body", "caller", "event",
+        "exchange", "gone", "now", "request", "reservation", "route", "settlement", "snapshot",
+        "stopping", "stream", "streamed", "task",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        route: Route,
+        snapshot: Snapshot,
+        caller: Caller,
+        body: bytes,
+        settlement: Settlement,
+    ) -> None:
+        self.exchange = exchange
+        self.route = route
+        self.snapshot = snapshot
+        self.caller = caller
+        self.body = body
+        self.settlement = settlement
+        self.now = datetime.now(UTC)
+        self.request: Request = {}
+        self.reservation: UUID = ids.uuid7()
+        self.admission: Admission | None = None
+        self.stream: Stream | None = None
+        self.streamed = False
+        self.gone = False
+        self.stopping = ""
+        self.task: asyncio.Task[None] | None = None
+        self._begun = self.beaten_at = time.monotonic()
+        self._held = False
+        self._closed = False
+        self.event = self._new_event()
+
+    def _new_event(self) -> Event:
+        caller = self.caller
+        return Event(
+            id=f"req_{ids.base32(self.reservation)}",
+            organization_id=caller.organization_id,
+            route=self.route.path,
+            verdict="error",
+            status=500,
+            created_at=self.now,
+            team_id=caller.team.id,
+            user_id=caller.user_id,
+            consumer_group_id=caller.group_id,
+            consumer_group_name=caller.group_name,
+            key_id=caller.key_id,
+            config_version=self.snapshot.policy.config_version,
+        )
+
+    @property
+    def id(self) -> str:
+        """The request id, which is the event's id too."""
+        return self.event.id
+
+    @property
+    def closed(self) -> bool:
+        """Whether the event is on its way and no hold is left."""
+        return self._closed
+
+    def holding(self) -> None:
+        """From now on a hold may exist, whatever becomes of the reserve."""
+        self._held = True
+        self.event.reservation = self.reservation
+
+    def refused(self) -> None:
+        """The ledger refused the hold and wrote the event."""
+        self._held = False
+        self._closed = True
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the request was read."""
+        return int((time.monotonic() - self._begun) * 1000)
+
+    # The end: one operation that closes the hold and carries the event
+
+    def charge(
+        self, usage: Usage, flags: frozenset[str], *, verdict: str = "allow", reason: str = "",
+        status: int = 200,
+    ) -> "asyncio.Future[Result]":  # fmt: skip
+        """Settle to what ``usage`` costs."""
+        event = self._ended(verdict, status, reason)
+        event.prompt_tokens = usage.prompt_tokens
+        event.completion_tokens = usage.completion_tokens
+        event.usage = usage.by_class()
+        event.flags = sorted({*event.flags, *flags})
+        event.cost = self.cost_of(usage)
+        if not self._held:
+            return self._post(Note(**self._common()))
+        return self._post(Settle(id=self.reservation, cost=event.cost or 0, **self._common()))
+
+    def give_back(self, *, verdict: str, status: int, reason: str) -> "asyncio.Future[Result]":
+        """Nothing was delivered: the hold returns whole."""
+        event = self._ended(verdict, status, reason)
+        event.cost = None if verdict == "block" else 0
+        if verdict == "block":
+            event.hold = 0
+        if not self._held:
+            return self._post(Note(**self._common()))
+        return self._post(Refund(id=self.reservation, **self._common()))
+
+    def beat(self) -> None:
+        """Prolong the hold of a long request; the checkpoint is what a sweep would charge."""
+        self.beaten_at = time.monotonic()
+        if self._held and not self._closed:
+            stream = self.stream
+            delivered = stream is not None and stream.delivered
+            self.settlement.post(
+                Heartbeat(
+                    id=self.reservation,
+                    organization_id=self.caller.organization_id,
+                    checkpoint=self.cost_of(self.counted()[0]) if delivered else 0,
+                )
+            )
+
+    def counted(self) -> tuple[Usage, frozenset[str]]:
+        """Usage as counted here from what was delivered, flagged as an estimate."""
+        text = self.stream.text() if self.stream is not None else ""
+        return self.usage_of(None, text)
+
+    def usage_of(self, reported: Any, text: str) -> tuple[Usage, frozenset[str]]:
+        """The provider's usage, completed by counting ``text`` where it says nothing."""
+        usage, flags = Usage.from_openai(reported)
+        model = self.event.model
+        return usage.completed(
+            flags,
+            prompt=lambda: self.route.count_prompt(self.request, model),
+            completion=lambda: count_text(model, text),
+        )
+
+    def cost_of(self, usage: Usage) -> int:
+        """Nano-dollars of ``usage`` at the price of the hold; 0 without a price."""
+        priced = self.admission.priced if self.admission is not None else None
+        return cost_nanos(usage, priced.rates) if priced is not None else 0
+
+    def _ended(self, verdict: str, status: int, reason: str) -> Event:
+        if self._closed:
+            raise RuntimeError("the request has ended already")
+        self._closed = True
+        event = self.event
+        event.verdict, event.status, event.reason_code = verdict, status, reason
+        event.latency_ms = self.elapsed_ms()
+        if self.gone and "client_disconnected" not in event.flags:
+            event.flags.append("client_disconnected")
+        return event
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "organization_id": self.caller.organization_id,
+            "actor": self.caller.actor,
+            "attachment": self.event,
+        }
+
+    def _post(self, operation: Note | Settle | Refund) -> "asyncio.Future[Result]":
+        return self.settlement.post(operation)
+
+    # The client's side
+
+    def leave(self) -> None:
+        """The client has left."""
+        self.gone = True
+
+    def stop(self, reason: str) -> None:
+        """End the work upstream now; what was counted is charged."""
+        if self.task is not None and not self.stopping and not self._closed:
+            self.stopping = reason
+            self.task.cancel()

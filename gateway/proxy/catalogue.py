@@ -1,0 +1,37 @@
+"""``GET /v1/models``: what a caller can ask for."""
+
+from datetime import datetime
+from typing import Any
+
+from gateway.pricing import catalogue
+from gateway.snapshot import Caller, Snapshot
+
+Row = dict[str, Any]
+
+
+def models(snapshot: Snapshot, caller: Caller, at: datetime) -> list[Row]:
+    """Every model some target serves and the caller may use, by name.
+
+    A target without a list passes any name on; of those the priced ones are listed.
+    """
+    found: dict[str, Row] = {}
+    for target in snapshot.policy.targets:
+        names = target.models or [name for name, _ in catalogue.models(target.provider, at)]
+        for name in names:
+            if _allowed(caller, name):
+                found.setdefault(name, _row(name, target.provider))
+    return [found[name] for name in sorted(found)]
+
+
+def model(snapshot: Snapshot, caller: Caller, name: str) -> Row | None:
+    """One model by name; None where no target serves it or the caller may not use it."""
+    targets = snapshot.policy.targets_for(name)
+    return _row(name, targets[0].provider) if targets and _allowed(caller, name) else None
+
+
+def _allowed(caller: Caller, name: str) -> bool:
+    return caller.allowed_models is None or name in caller.allowed_models
+
+
+def _row(name: str, provider: str) -> Row:
+    return {"id": name, "object": "model", "created": 0, "owned_by": provider}

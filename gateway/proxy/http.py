@@ -1,0 +1,78 @@
+"""One exchange over ASGI: read the body, answer whole or in parts, notice what was sent."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gateway.proxy import errors
+
+MAX_BODY = 10 * 1024 * 1024
+
+Header = tuple[bytes, bytes]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class ClientGone(Exception):
+    """The client left before its request was read."""
+
+
+class Exchange:
+    """The client's side of one request. Sending to a client that has left does nothing."""
+
+    __slots__ = ("_receive", "_send", "complete", "headers", "method", "path", "started")
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.started = False
+        self.complete = False
+        self._receive = receive
+        self._send = send
+
+    async def body(self) -> bytes:
+        """The request body; raises 413 for a long one, ``ClientGone`` where it never ends."""
+        length = self.headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > MAX_BODY:
+            raise errors.too_large(MAX_BODY)
+        parts, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            if not message.get("more_body") and not parts:
+                if len(part) > MAX_BODY:
+                    raise errors.too_large(MAX_BODY)
+                return bytes(part)
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY:
+                raise errors.too_large(MAX_BODY)
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    async def gone(self) -> None:
+        """Return when the client has left, or has its whole answer."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def answer(self, status: int, headers: list[Header], body: bytes) -> None:
+        """The whole answer."""
+        headers.append((b"content-length", b"%d" % len(body)))
+        await self.start(status, headers)
+        await self.finish(body)
+
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """Status and headers of an answer that comes in parts."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def part(self, body: bytes) -> None:
+        """Some bytes of the answer."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def finish(self, body: bytes = b"") -> None:
+        """The last bytes of the answer."""
+        await self._send({"type": "http.response.body", "body": body})
+        self.complete = True

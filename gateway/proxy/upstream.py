@@ -1,0 +1,166 @@
+"""Providers over HTTP: one session per process, named timeouts, foreign errors translated here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import aiohttp
+import orjson
+
+from gateway.policy import Target
+from gateway.proxy.errors import UpstreamFailure
+from gateway.proxy.http import Header
+
+MAX_ANSWER = 64 * 1024 * 1024
+MAX_CONNECTIONS = 2_000
+KEEP_ALIVE_SECONDS = 30
+PASSED_ON = (b"openai-", b"anthropic-")
+"""Request headers with these beginnings go to the provider."""
+HANDED_BACK = ("openai-", "anthropic-", "retry-after", "x-request-id")
+"""Answer headers with these beginnings go to the client."""
+
+Response = aiohttp.ClientResponse
+
+
+class Upstream:
+    """The client of all providers."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the session; call it from the running event loop."""
+        connector = aiohttp.TCPConnector(
+            limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("user-agent", "accept", "content-type"),
+            auto_decompress=True,
+            read_bufsize=2**18,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def post(
+        self, target: Target, path: str, body: bytes, headers: Mapping[bytes, bytes]
+    ) -> AsyncIterator[Response]:
+        """The provider's answer once its status is there; raises ``UpstreamFailure``."""
+        response = await self._send(target, path, body, headers)
+        try:
+            yield response
+        finally:
+            # A connection with unread bytes is closed, one that was read to its end is kept.
+            response.release()
+
+    async def _send(
+        self, target: Target, path: str, body: bytes, headers: Mapping[bytes, bytes]
+    ) -> Response:
+        assert self._session is not None
+        limits = target.timeouts
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=limits.connect, sock_connect=limits.connect
+        )
+        try:
+            async with asyncio.timeout(limits.connect + limits.first_byte):
+                return await self._session.post(
+                    target.base_url + path,
+                    data=body,
+                    headers=_headers(target, headers),
+                    timeout=timeout,
+                    allow_redirects=False,
+                )
+        except TimeoutError as error:
+            raise _timed_out(target) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamFailure(
+                502, f"The provider '{target.id}' cannot be reached.", code="upstream_unreachable"
+            ) from error
+
+
+def _headers(target: Target, given: Mapping[bytes, bytes]) -> dict[str, str]:
+    headers = {"content-type": "application/json", "accept-encoding": "identity"}
+    for name, value in given.items():
+        if name.startswith(PASSED_ON):
+            headers[name.decode("latin-1")] = value.decode("latin-1")
+    if target.api_key is not None:
+        headers["authorization"] = f"Bearer {target.api_key}"
+    return headers
+
+
+async def whole(response: Response, target: Target) -> bytes:
+    """The whole body; raises ``UpstreamFailure`` when it breaks off, stalls or is endless."""
+    parts, size = [], 0
+    async for part in parts_of(response, target):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise UpstreamFailure(
+                502, f"The answer of '{target.id}' is too long.", code="upstream_too_long"
+            )
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def parts_of(response: Response, target: Target) -> AsyncIterator[bytes]:
+    """The body as it arrives; raises ``UpstreamFailure`` when it breaks off or stalls."""
+    content, idle = response.content, target.timeouts.idle
+    try:
+        while True:
+            part = content.read_nowait()
+            if not part and not content.at_eof():
+                async with asyncio.timeout(idle):
+                    part = await content.readany()
+            if not part:
+                return
+            yield part
+    except TimeoutError as error:
+        raise _timed_out(target) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamFailure(
+            502, f"The answer of '{target.id}' broke off.", code="upstream_broke_off"
+        ) from error
+
+
+def _timed_out(target: Target) -> UpstreamFailure:
+    return UpstreamFailure(
+        504, f"The provider '{target.id}' did not answer in time.", code="upstream_timeout"
+    )
+
+
+def is_stream(response: Response) -> bool:
+    """Whether the answer is an event stream."""
+    return response.content_type == "text/event-stream"
+
+
+def failure(response: Response, body: bytes, target: Target) -> UpstreamFailure:
+    """The provider's own error, status and body as they were where they have the right shape."""
+    shaped = _is_error_body(body)
+    message = f"The provider '{target.id}' answered with status {response.status}."
+    status = response.status if response.status >= HTTPStatus.BAD_REQUEST else 502
+    found = UpstreamFailure(status, message, code="upstream_error", passed=body if shaped else None)
+    after = response.headers.get("retry-after", "")
+    found.retry_after = int(after) if after.isascii() and after.isdigit() else None
+    return found
+
+
+def _is_error_body(body: bytes) -> bool:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and isinstance(value.get("error"), dict)
+
+
+def handed_back(response: Response) -> list[Header]:
+    """The provider's headers that its clients know."""
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers.items()
+        if name.lower().startswith(HANDED_BACK)
+    ]

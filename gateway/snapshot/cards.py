@@ -1,0 +1,71 @@
+"""The rows of a snapshot: who may call, and everything a decision about them needs."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wallets.cascade import WalletCard
+from wallets.limits import Consumer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationCard:
+    """The organisation the policy file belongs to."""
+
+    id: int
+    public_id: str
+    slug: str
+    name: str
+    zone: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamCard:
+    """A team that is not archived. ``slug`` is what people and error bodies call it."""
+
+    id: int
+    slug: str
+    name: str
+
+    @property
+    def public_id(self) -> str:
+        """``team_<slug>``."""
+        return f"team_{self.slug}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The holder of one key. ``wallet`` is the lowest that may pay; None: nobody has one for it.
+
+    ``stopped`` says which switch stops this caller (``key``, ``team``, …), empty where none does;
+    ``cut``: running requests end too. ``allowed_models`` None: all.
+    """
+
+    organization_id: int
+    team: TeamCard
+    consumer: Consumer
+    wallet: WalletCard | None
+    key_id: int | None = None
+    group_id: int | None = None
+    group_name: str = ""
+    user_id: int | None = None
+    user_public_id: str = ""
+    expires_at: datetime | None = None
+    allowed_models: frozenset[str] | None = None
+    default_tags: Mapping[str, str] = field(default_factory=dict)
+    enforced: bool = True
+    allows_unpriced: bool = False
+    stopped: str = ""
+    cut: bool = False
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for ledger entries: opaque ids only."""
+        return self.user_public_id or "gateway"
+
+
+def digest(secret: str) -> str:
+    """What is kept of a key: the SHA-256 of the whole secret, in hex."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
