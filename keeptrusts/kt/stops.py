@@ -1,12 +1,15 @@
 """`kt stop` and `kt resume`: the switches that refuse new requests within seconds."""
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from keeptrusts.kt import output
+from keeptrusts.kt import names, output
 from keeptrusts.kt.errors import Failure
+
+if TYPE_CHECKING:
+    from keeptrusts.kt.client import Client
 
 
 class Scope(StrEnum):
@@ -34,8 +37,10 @@ def stop(
     """Refuse new requests of a key, group, user, team, organization, model or provider."""
     from keeptrusts.kt.client import Client
 
-    body = {"scope": scope.value, "target": _id(scope, target), "reason": reason, "cut": cut}
-    answer = Client().post("/v1/stops", body)
+    client = Client()
+    wanted = _id(client, scope, target)
+    body = {"scope": scope.value, "target": wanted, "reason": reason, "cut": cut}
+    answer = client.post("/v1/stops", body)
     output.line(f"Stopped {scope} {target} ({answer['id']})")
     output.line(f"Lift it with: kt resume {scope} {target}")
 
@@ -45,12 +50,8 @@ def resume(scope: Scope = SCOPE, target: str = TARGET) -> None:
     from keeptrusts.kt.client import Client
 
     client = Client()
-    wanted = {target, _id(scope, target)}
-    found = [
-        switch
-        for switch in client.pages("/v1/stops")
-        if switch["scope"] == scope.value and _names(switch) & wanted
-    ]
+    query = {"scope": scope.value, "target": _id(client, scope, target)}
+    found = list(client.pages("/v1/stops", query))
     if not found:
         raise Failure(f"{scope} {target} is not stopped")
     for switch in found:
@@ -58,10 +59,11 @@ def resume(scope: Scope = SCOPE, target: str = TARGET) -> None:
     output.line(f"Resumed {scope} {target}")
 
 
-def _id(scope: Scope, target: str) -> str:
-    is_slug = scope is Scope.TEAM and not target.startswith("team_")
-    return f"team_{target}" if is_slug else target
-
-
-def _names(switch: dict[str, Any]) -> set[str]:
-    return {str(switch["target"]), str(switch.get("name") or "")} - {""}
+def _id(client: "Client", scope: Scope, target: str) -> str:
+    if scope is Scope.TEAM:
+        return names.team_id(target)
+    if scope is Scope.USER:
+        return names.user_id(client, target)
+    if scope is Scope.CONSUMER_GROUP:
+        return names.group_id(client, target)
+    return target

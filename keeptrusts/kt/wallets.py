@@ -1,16 +1,19 @@
 """`kt wallets`: list wallets and move money between them, through the API."""
 
 import uuid
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from keeptrusts.kt import output
+from keeptrusts.kt import names, output
 from keeptrusts.lib import money
+
+if TYPE_CHECKING:
+    from keeptrusts.kt.client import Client
 
 commands = typer.Typer(no_args_is_help=True, help="Wallets and the money in them.")
 
+DONE = {"allocate": "Allocated", "reclaim": "Reclaimed", "credit": "Credited"}
 TEAM = typer.Option("", help="Slug of the team.")
 USER = typer.Option("", help="User name or id of a person in the team.")
 AMOUNT = typer.Option(..., help="US dollars, for example 12.50.")
@@ -50,13 +53,19 @@ def allocate(
     team: str = TEAM,
     user: str = USER,
     amount: str = AMOUNT,
+    source: str = typer.Option(
+        "", "--from", help="organization or a team; default: the wallet above."
+    ),
     notes: str = NOTES,
     once: str = ONCE,
     as_json: bool = AS_JSON,
 ) -> None:
     """Add money: from the organisation to a team, or from a team to a person."""
-    body = _target(team, user) | {"amount": money.parse(amount), "currency": "USD"}
-    _post("allocate", body, notes=notes, once=once, as_json=as_json)
+    body: dict[str, Any] = {"amount": money.parse(amount)}
+    if source:
+        known = source == "organization" or source.startswith("wal_")
+        body["from"] = source if known else names.team_id(source)
+    _move("allocate", body, team=team, user=user, notes=notes, once=once, as_json=as_json)
 
 
 @commands.command("reclaim")
@@ -69,9 +78,8 @@ def reclaim(
     as_json: bool = AS_JSON,
 ) -> None:
     """Take money back: from a team to the organisation, or from a person to the team."""
-    wanted: Decimal | str = amount if amount == "all" else money.parse(amount)
-    body = _target(team, user) | {"amount": wanted, "currency": "USD"}
-    _post("reclaim", body, notes=notes, once=once, as_json=as_json)
+    body = {"amount": amount if amount == "all" else money.parse(amount)}
+    _move("reclaim", body, team=team, user=user, notes=notes, once=once, as_json=as_json)
 
 
 @commands.command("credit")
@@ -84,29 +92,48 @@ def credit(
     as_json: bool = AS_JSON,
 ) -> None:
     """Put money into the organisation wallet, where the funding mode allows it."""
-    body: dict[str, Any] = {"amount": money.parse(amount), "currency": "USD"}
-    body |= {"organization_id": organization} if organization else {}
-    body |= {"expires_at": expires_at} if expires_at else {}
-    _post("credit", body, notes=notes, once=once, as_json=as_json)
-
-
-def _target(team: str, user: str) -> dict[str, Any]:
-    if not team and not user:
-        raise typer.BadParameter("give --team, or --user with the team of a person")
-    target = {"team_id": team if team.startswith("team_") else f"team_{team}"} if team else {}
-    return target | ({"user_id": user} if user else {})
-
-
-def _post(operation: str, body: dict[str, Any], *, notes: str, once: str, as_json: bool) -> None:
     from keeptrusts.kt.client import Client
 
+    body: dict[str, Any] = {"amount": money.parse(amount)}
+    body |= {"organization_id": organization} if organization else {}
+    body |= {"expires_at": expires_at} if expires_at else {}
+    _post(Client(), "credit", body, notes=notes, once=once, as_json=as_json)
+
+
+def _move(
+    operation: str,
+    body: dict[str, Any],
+    *,
+    team: str,
+    user: str,
+    notes: str,
+    once: str,
+    as_json: bool,
+) -> None:
+    if not team and not user:
+        raise typer.BadParameter("give --team, or --user with the team of a person")
+    from keeptrusts.kt.client import Client
+
+    client = Client()
+    body |= {"team_id": names.team_id(team)} if team else {}
+    body |= {"user_id": names.user_id(client, user)} if user else {}
+    _post(client, operation, body, notes=notes, once=once, as_json=as_json)
+
+
+def _post(
+    client: "Client",
+    operation: str,
+    body: dict[str, Any],
+    *,
+    notes: str,
+    once: str,
+    as_json: bool,
+) -> None:
+    body |= {"currency": "USD"}
     body |= {"description": notes} if notes else {}
-    answer = Client().post(f"/v1/wallets/{operation}", body, once=once or str(uuid.uuid4()))
+    answer = client.post(f"/v1/wallets/{operation}", body, once=once or str(uuid.uuid4()))
     if as_json:
         output.line(output.as_json(answer))
         return
-    output.line(f"{operation}: {_amount(body['amount'])} done")
-
-
-def _amount(amount: Decimal | str) -> str:
-    return amount if isinstance(amount, str) else output.dollars(amount)
+    amount, balance = output.dollars(answer["amount"]), output.dollars(answer["balance"])
+    output.line(f"{DONE[operation]} {amount}; balance of {answer['wallet']}: {balance}")

@@ -147,10 +147,14 @@ def test_export_as_lines_of_json(kt: Kt, api: FakeApi) -> None:
     assert [json.loads(line)["id"] for line in lines] == ["req_2", "req_1"]
 
 
+MOVED = '{"amount": 0.01, "balance": 100.01, "wallet": "wal_1", "transactions": []}'
+
+
 def test_allocate_sends_exact_money_once(kt: Kt, api: FakeApi) -> None:
-    api.on("POST", "/v1/wallets/allocate", "{}")
+    api.on("POST", "/v1/wallets/allocate", MOVED)
     outcome = kt("wallets", "allocate", "--team", "marketing", "--amount", "0.01", "--notes", "n")
     assert outcome.code == 0
+    assert outcome.out == "Allocated $0.01; balance of wal_1: $100.01\n"
     (request,) = api.requests
     assert json.loads(request["body"], parse_float=Decimal) == {
         "team_id": "team_marketing",
@@ -161,11 +165,60 @@ def test_allocate_sends_exact_money_once(kt: Kt, api: FakeApi) -> None:
     assert len(request["once"]) == 36
 
 
+def test_allocate_to_a_person_by_user_name(kt: Kt, api: FakeApi) -> None:
+    people = [{"id": "user_2", "username": "membership"}, {"id": "user_1", "username": "member"}]
+    api.on("GET", "/v1/users?search=member", json.dumps({"results": people, "next": None}))
+    api.on("POST", "/v1/wallets/allocate", MOVED)
+    command = ("wallets", "allocate", "--team", "engineering", "--user", "member")
+    assert kt(*command, "--amount", "1", "--from", "engineering").code == 0
+    assert json.loads(api.requests[-1]["body"]) == {
+        "team_id": "team_engineering",
+        "user_id": "user_1",
+        "from": "team_engineering",
+        "amount": 1,
+        "currency": "USD",
+    }
+
+
+def test_unknown_person_is_an_error(kt: Kt, api: FakeApi) -> None:
+    api.on("GET", "/v1/users?search=nobody", '{"results": [], "next": null}')
+    outcome = kt("stop", "user", "nobody")
+    assert outcome.code == 1
+    assert outcome.err == "kt: there is no user nobody: give a user name or an id (user_…)\n"
+
+
 def test_reclaim_all(kt: Kt, api: FakeApi) -> None:
-    api.on("POST", "/v1/wallets/reclaim", "{}")
+    api.on("POST", "/v1/wallets/reclaim", MOVED)
     assert kt("wallets", "reclaim", "--team", "team_marketing", "--amount", "all").code == 0
     body = json.loads(api.requests[0]["body"])
     assert body == {"team_id": "team_marketing", "amount": "all", "currency": "USD"}
+
+
+def test_credit_as_json(kt: Kt, api: FakeApi) -> None:
+    api.on("POST", "/v1/wallets/credit", MOVED)
+    outcome = kt("wallets", "credit", "--amount", "5", "--notes", "grant", "--json")
+    assert json.loads(outcome.out)["wallet"] == "wal_1"
+    body = json.loads(api.requests[0]["body"])
+    assert body == {"amount": 5, "currency": "USD", "description": "grant"}
+
+
+def test_wallets_as_a_table(kt: Kt, api: FakeApi) -> None:
+    wallet = {
+        "id": "wal_1",
+        "scope": "team",
+        "name": "Engineering",
+        "balance": 499.5,
+        "reserved": 0.5,
+        "total_allocated": 500,
+        "total_spent": 0,
+        "status": "healthy",
+        "frozen": True,
+    }
+    api.on("GET", "/v1/wallets", json.dumps({"results": [wallet], "next": None}))
+    assert kt("wallets", "list").out == (
+        "SCOPE  NAME         BALANCE  RESERVED  ALLOCATED  SPENT  STATUS           ID\n"
+        "team   Engineering  $499.50     $0.50    $500.00  $0.00  healthy, frozen  wal_1\n"
+    )
 
 
 def test_stop_and_resume_a_team(kt: Kt, api: FakeApi) -> None:
@@ -177,14 +230,14 @@ def test_stop_and_resume_a_team(kt: Kt, api: FakeApi) -> None:
         "reason": "loop",
         "cut": False,
     }
-    stops = [{"id": "stop_1", "scope": "team", "target": "team_engineering"}]
-    api.on("GET", "/v1/stops", json.dumps({"results": stops, "next": None}))
+    stops = json.dumps({"results": [{"id": "stop_1"}], "next": None})
+    api.on("GET", "/v1/stops?scope=team&target=team_engineering", stops)
     api.on("DELETE", "/v1/stops/stop_1", "", status=204)
     assert kt("resume", "team", "engineering").code == 0
     assert api.requests[-1]["method"] == "DELETE"
 
 
 def test_resume_of_what_is_not_stopped(kt: Kt, api: FakeApi) -> None:
-    api.on("GET", "/v1/stops", '{"results": [], "next": null}')
+    api.on("GET", "/v1/stops?scope=model&target=gpt-4o-mini", '{"results": [], "next": null}')
     outcome = kt("resume", "model", "gpt-4o-mini")
     assert (outcome.code, outcome.err) == (1, "kt: model gpt-4o-mini is not stopped\n")
