@@ -120,6 +120,13 @@ def test_version_follows_the_meaning_and_not_the_spelling(loaded: Load) -> None:
     assert loaded(old="kt_cg_eng", new="kt_cg_new").config_version != plain
 
 
+def test_version_follows_a_key_in_the_environment(loaded: Load) -> None:
+    change = {"old": "api_key: kt_cg_engineering", "new": "api_key_ref: {env: ENG}"}
+    first = loaded(**change, ENG="kt_cg_first").config_version
+    assert loaded(**change, ENG="kt_cg_first").config_version == first
+    assert loaded(**change, ENG="kt_cg_second").config_version != first
+
+
 def test_nothing_shown_has_a_secret(loaded: Load) -> None:
     found = loaded("api: {url: 'http://x', token_env: KEEPTRUSTS_API_TOKEN}\n")
     for text in (str(found.redacted()), repr(found.targets), repr(found.groups)):

@@ -55,6 +55,18 @@ def test_price_that_is_not_understood_is_no_price(provider: str, model: str) -> 
     assert catalogue.rates(provider, model, NOW) is None
 
 
+def test_model_that_also_bills_each_request_has_no_price() -> None:
+    """Its tokens alone would be too cheap."""
+    billed = [
+        (provider.id, model.id)
+        for provider in get_snapshot().providers
+        for model in provider.models
+        if isinstance(model.prices, ModelPrice) and model.prices.requests_kcount is not None
+    ]
+    assert billed
+    assert [names for names in billed if catalogue.rates(*names, NOW) is not None] == []
+
+
 def test_embedding_model_never_writes_for_free() -> None:
     known = catalogue.rates("openai", "text-embedding-3-small", NOW)
     assert known == Rates(Band(input=20_000_000, output=20_000_000))

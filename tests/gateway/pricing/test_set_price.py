@@ -18,7 +18,7 @@ from tests import factories
 from wallets import revisions
 from wallets.errors import Forbidden
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 SUFFIX = "_cost_per_1k_tokens"
 
 

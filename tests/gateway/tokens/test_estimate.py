@@ -79,6 +79,12 @@ def test_bound_covers_what_the_local_model_server_reported(case: dict[str, Any])
         assert found.prompt_tokens >= case["prompt_tokens"]
 
 
+def test_unknown_server_has_room_for_the_text_of_its_template() -> None:
+    empty = [{"role": "user", "content": ""}]
+    assert bounds(empty, official=False).prompt_tokens == 128 + 16 + len("user")
+    assert bounds(empty * 2, official=False).prompt_tokens == 128 + 2 * (16 + len("user"))
+
+
 def test_known_tokenizer_counts_only_on_the_providers_own_server() -> None:
     assert bounds().method == "bpe:o200k_base"
     assert bounds(model="gpt-4").method == "bpe:cl100k_base"
