@@ -37,7 +37,7 @@ class PolicyError(Exception):
         self.problems = problems
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """``did you mean 'x'?`` for the known word nearest to ``word``, or nothing."""
-    nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
     return f"did you mean '{nearest[0]}'?" if nearest else ""

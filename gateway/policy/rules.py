@@ -86,7 +86,7 @@ def _unknown_secret(path: Path, name: str, stored: Collection[str]) -> Broken:
 
 def _variable(path: Path, name: str, environ: Mapping[str, str]) -> Iterator[Broken]:
     if not environ.get(name, "").strip():
-        hint = did_you_mean(name, environ) or f"export {name}=… before the start"
+        hint = did_you_mean(name, environ, likeness=0.8) or f"export {name}=… before the start"
         yield path, f"environment variable {name} is not set", hint, ERROR
 
 

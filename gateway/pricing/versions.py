@@ -8,10 +8,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from gateway.models.price import ModelPrice
+from gateway.models.price import ModelPrice, per_1k
 from gateway.pricing.amounts import InvalidPrice, units
 from gateway.pricing.stored import FURTHER_CLASSES, MAIN_CLASSES
-from wallets import revisions
+from keeptrusts.lib.money import fixed
+from wallets import audit, revisions
 from wallets.errors import Forbidden
 from wallets.models import Organization
 
@@ -33,13 +34,15 @@ def set_price(
     organization: Organization | None = None,
     valid_from: datetime | None = None,
     created_by: str,
+    address: str | None = None,
 ) -> ModelPrice:
     """Add a price version and return it; nothing stored is changed.
 
     Prices in USD per 1,000 tokens, exact (see ``amounts.units``); ``classes`` maps names of
     ``FURTHER_CLASSES`` to prices; ``tiers`` are mappings with ``start`` (prompts of more tokens pay
     the tier) and the same four prices and ``classes``. ``organization`` empty: the platform's
-    price. ``valid_from`` defaults to now. ``created_by`` is the public id of who sets it.
+    price. ``valid_from`` defaults to now. ``created_by`` is the public id of who sets it,
+    ``address`` the network address it came from, for the audit log.
 
     Raises ``InvalidPrice`` (names the field) and, for an organisation that is not of funding mode
     internal, ``Forbidden``.
@@ -59,7 +62,9 @@ def set_price(
         created_by=created_by,
     )
     with transaction.atomic():
+        before = _in_force(row)
         row.save()
+        _record(row, before, address)
         revisions.bump()
     return row
 
@@ -79,6 +84,34 @@ def current_prices(organization: Organization | None = None) -> list[ModelPrice]
     for row in sorted(rows, key=lambda row: row.organization_id is not None):
         newest[row.provider.lower(), row.model.lower()] = row
     return [newest[key] for key in sorted(newest)]
+
+
+def _in_force(row: ModelPrice) -> ModelPrice | None:
+    """The version that ``row`` takes the place of."""
+    same = ModelPrice.objects.filter(
+        organization=row.organization, provider=row.provider, model=row.model
+    )
+    return same.filter(valid_from__lte=row.valid_from).order_by("valid_from", "id").last()
+
+
+def _record(row: ModelPrice, before: ModelPrice | None, address: str | None) -> None:
+    audit.record(
+        organization=row.organization,
+        actor=row.created_by,
+        action="price.set",
+        target=row.public_id,
+        before=_facts(before) if before else None,
+        after=_facts(row),
+        address=address,
+    )
+
+
+def _facts(row: ModelPrice) -> dict[str, Any]:
+    """What an auditor sees of a version; prices in USD per 1,000 tokens."""
+    shown = {name: getattr(row, name) for name in MAIN_CLASSES}
+    prices = {name: fixed(per_1k(price)) for name, price in shown.items() if price is not None}
+    known = {"provider": row.provider, "model": row.model, "valid_from": row.valid_from}
+    return known | prices | ({"further": row.further} if row.further else {})
 
 
 def _name(value: Any, field: str, longest: int) -> str:

@@ -17,6 +17,7 @@ from keeptrusts.lib import money
 from tests import factories
 from wallets import revisions
 from wallets.errors import Forbidden
+from wallets.models import AuditRecord
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 SUFFIX = "_cost_per_1k_tokens"
@@ -74,6 +75,25 @@ def test_gateways_hear_of_a_new_price() -> None:
     before = revisions.current()
     add()
     assert revisions.current() == before + 1
+
+
+def test_audit_log_says_who_set_what_and_what_it_was_before() -> None:
+    add()
+    row = add(input_cost_per_1k_tokens="0.0002", address="192.0.2.1")
+    record = AuditRecord.objects.get(target=row.public_id)
+    assert record.before and record.after
+    assert (record.actor, record.action, record.address) == (
+        "user_admin",
+        "price.set",
+        "192.0.2.1",
+    )
+    assert record.before["input"] == "0.00015"
+    assert record.after["input"] == "0.0002"
+    assert record.after["output"] == "0.0006"
+
+
+def test_first_price_has_no_before() -> None:
+    assert AuditRecord.objects.get(target=add().public_id).before is None
 
 
 def test_further_classes_and_tiers_are_stored_and_used() -> None:
