@@ -1,7 +1,7 @@
 """What the ledger means, in dicts of ints: the oracle of the property test.
 
-Shares no code with ``wallets.ledger``. An operation is a dict with ``do``, ``org`` and what it needs;
-an answer is a dict with ``code`` ("" where it took effect). Wallets are named by their row's id.
+Shares no code with ``wallets.ledger``. An operation is a dict with ``do``, ``org`` and what it
+needs; an answer is a dict with ``code`` ("" where it took effect). Wallets go by their row's id.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ class Model:
         self.entries: list[tuple[Any, ...]] = []
 
     def add_wallet(self, id: int, org: int, rank: int) -> None:
-        numbers = "posted reserved debt seq allocated spent funded frozen".split()
+        numbers = ["posted", "reserved", "debt", "seq", "allocated", "spent", "funded", "frozen"]
         self.wallets[id] = {"id": id, "org": org, "rank": rank, **dict.fromkeys(numbers, 0)}
 
     def free(self, id: int) -> int:

@@ -165,13 +165,13 @@ def _wrong_wallet(row: Wallet, entries: list[Entry]) -> list[str]:
             found.append(f"entry {row.pk}-{e.seq} does not follow the one before")
     if (row.posted, row.reserved, row.debt, row.seq) != (*after, len(entries)):
         found.append(f"wallet {row.pk} is not its last entry")
-    charged = -sum(e.d_posted for e in entries if e.contra in ("usage", "adjustment"))
-    put_in = sum(e.d_posted - e.d_debt for e in entries if e.contra not in ("usage", "adjustment"))
-    if charged > max(put_in, 0) + row.debt:
+    usage = ("usage", "adjustment")
+    charged = -sum(e.d_posted - e.d_debt for e in entries if e.contra in usage)
+    put_in = sum(e.d_posted - e.d_debt for e in entries if e.contra not in (*usage, "paypal"))
+    put_in += sum(e.d_posted - e.d_debt for e in entries if e.type == "payment_capture")
+    if charged > put_in:
         found.append(f"wallet {row.pk} was charged {charged} of {put_in}")
-    if row.total_spent != charged + sum(
-        e.d_debt for e in entries if e.contra in ("usage", "adjustment")
-    ):
+    if row.total_spent != charged:
         found.append(f"wallet {row.pk} says it spent {row.total_spent}, not {charged}")
     return found
 
