@@ -1,0 +1,14 @@
+"""Routes under /v1 about requests and prices."""
+
+from django.urls import path
+
+from gateway.api import adjustments, events, prices, spend
+
+urlpatterns = [
+    path("events", events.Events.as_view()),
+    path("events/<str:event_id>", events.Receipt.as_view()),
+    path("usage", spend.Usage.as_view()),
+    path("spend", spend.Spend.as_view()),
+    path("model-pricing", prices.ModelPricing.as_view()),
+    path("wallets/adjust", adjustments.Adjust.as_view()),
+]

@@ -1,0 +1,114 @@
+"""What was used and what it cost, from decision events. Nano-dollars; sums never overflow."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate
+
+from gateway.models import DecisionEvent
+from wallets import periods, sums
+from wallets.models import Organization, Team
+
+GROUPS = {
+    "team": "team_id",
+    "user": "user_id",
+    "consumer_group": "consumer_group_name",
+    "model": "model",
+    "day": "day",
+}
+MOST_GROUPS = 1000
+
+Verdict = DecisionEvent.Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Used:
+    """What a group of requests came to. ``requests`` counts all, refused ones included."""
+
+    key: Any
+    cost: int
+    requests: int
+    blocked: int
+    cached: int
+    prompt_tokens: int
+    completion_tokens: int
+    avoided: int
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelSpend:
+    """What one model cost a team, requests that were refused left out."""
+
+    model: str
+    cost: int
+    tokens: int
+    requests: int
+
+
+def grouped(organization: Organization, rows: QuerySet[DecisionEvent], group_by: str) -> list[Used]:
+    """``rows`` by team, user, consumer group, model or day (of the organisation), dearest first.
+
+    One statement; days come in order of time.
+    """
+    column = GROUPS[group_by]
+    if group_by == "day":
+        rows = rows.annotate(day=TruncDate("created_at", tzinfo=ZoneInfo(organization.time_zone)))
+    whole, rest = sums.parts("cost")
+    avoided_whole, avoided_rest = sums.parts("estimated_avoided_cost")
+    found = (
+        rows.values(column)
+        .annotate(
+            whole=whole, rest=rest, avoided_whole=avoided_whole, avoided_rest=avoided_rest,
+            requests=Count("id"),
+            blocked=Count("id", filter=Q(verdict=Verdict.BLOCK)),
+            cached=Count("id", filter=Q(verdict=Verdict.CACHED)),
+            prompt=Coalesce(Sum("prompt_tokens"), 0),
+            completion=Coalesce(Sum("completion_tokens"), 0),
+        )
+        .order_by(*([column] if group_by == "day" else ["-whole", "-rest", column]))
+    )  # fmt: skip
+    return [_used(row, column) for row in found[:MOST_GROUPS]]
+
+
+def _used(row: dict[str, Any], column: str) -> Used:
+    return Used(
+        key=row[column], cost=sums.join(row["whole"], row["rest"]), requests=row["requests"],
+        blocked=row["blocked"], cached=row["cached"], prompt_tokens=row["prompt"],
+        completion_tokens=row["completion"],
+        avoided=sums.join(row["avoided_whole"], row["avoided_rest"]),
+    )  # fmt: skip
+
+
+def by_model(
+    organization: Organization, teams: Iterable[Team], at: datetime
+) -> dict[int, list[ModelSpend]]:
+    """What each team consumed in the month of ``at``, per model, dearest first: one statement."""
+    zone = organization.time_zone
+    whole, rest = sums.parts("cost")
+    rows = (
+        DecisionEvent.objects.filter(
+            organization=organization,
+            team_id__in=[team.pk for team in teams],
+            created_at__gte=periods.start("month", at, zone),
+            created_at__lt=periods.end("month", at, zone),
+            cost__isnull=False,
+        )
+        .values("team_id", "model")
+        .annotate(
+            whole=whole, rest=rest, requests=Count("id"),
+            tokens=Coalesce(Sum(F("prompt_tokens") + F("completion_tokens")), 0),
+        )
+        .order_by("team_id", "-whole", "-rest", "model")
+    )  # fmt: skip
+    found: dict[int, list[ModelSpend]] = {}
+    for row in rows:
+        spend = ModelSpend(
+            model=row["model"], cost=sums.join(row["whole"], row["rest"]),
+            tokens=row["tokens"], requests=row["requests"],
+        )  # fmt: skip
+        found.setdefault(row["team_id"] or 0, []).append(spend)
+    return found

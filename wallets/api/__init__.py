@@ -1,0 +1,1 @@
+"""The part of /v1 about people, keys, wallets and money; and the base of every other part."""

@@ -1,0 +1,51 @@
+"""Routes under /v1 about people, keys, wallets and money."""
+
+from django.urls import path
+
+from wallets.api import (
+    audit,
+    groups,
+    keys,
+    limits,
+    movements,
+    stops,
+    teams,
+    tokens,
+    user_wallets,
+    users,
+    wallets,
+)
+
+urlpatterns = [
+    path("wallets", wallets.Wallets.as_view()),
+    path("wallets/balance", wallets.Balance.as_view()),
+    path("wallets/credit", movements.Credit.as_view()),
+    path("wallets/allocate", movements.Allocate.as_view()),
+    path("wallets/allocate/bulk", movements.BulkAllocate.as_view()),
+    path("wallets/reclaim", movements.Reclaim.as_view()),
+    path("wallets/users", user_wallets.UserWallets.as_view()),
+    path("wallets/<str:wallet_id>", wallets.OneWallet.as_view()),
+    path("wallets/<str:wallet_id>/transactions", wallets.Transactions.as_view()),
+    path("wallets/<str:wallet_id>/history", wallets.History.as_view()),
+    path("limits", limits.Limits.as_view()),
+    path("limits/<str:limit_id>", limits.OneLimit.as_view()),
+    path("teams", teams.Teams.as_view()),
+    path("teams/<str:team_id>", teams.OneTeam.as_view()),
+    path("teams/<str:team_id>/members", teams.Members.as_view()),
+    path("teams/<str:team_id>/members/<str:user_id>", teams.OneMember.as_view()),
+    path("users", users.Users.as_view()),
+    path("users/<str:user_id>", users.OneUser.as_view()),
+    path("consumer-groups", groups.Groups.as_view()),
+    path("consumer-groups/<str:group_id>", groups.OneGroup.as_view()),
+    path("keys", keys.Keys.as_view()),
+    path("keys/<str:key_id>", keys.OneKey.as_view()),
+    path("keys/<str:key_id>/rotate", keys.RotateKey.as_view()),
+    path("tokens", tokens.Tokens.as_view()),
+    path("tokens/<str:token_id>", tokens.OneToken.as_view()),
+    path("tokens/<str:token_id>/rotate", tokens.RotateToken.as_view()),
+    path("service-accounts", tokens.ServiceAccounts.as_view()),
+    path("service-accounts/<str:account_id>", tokens.OneServiceAccount.as_view()),
+    path("stops", stops.Stops.as_view()),
+    path("stops/<str:stop_id>", stops.OneStop.as_view()),
+    path("audit-log", audit.AuditLog.as_view()),
+]
