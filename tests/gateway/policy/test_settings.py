@@ -162,6 +162,12 @@ def test_lint_is_honest_about_what_is_not_enforced(
     ]
 
 
+def test_block_alone_is_enforced(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(SMALL + "budget_alerts: [{threshold_percent: 100, action: block}]\n")
+    assert not any("not enforced" in found.message for found in policy.lint(file, environ))
+
+
 def test_clear_text_key_is_warned_of(environ: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(SMALL)
