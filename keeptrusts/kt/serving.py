@@ -28,10 +28,6 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # The application has set up logging meanwhile, and with it the access log: a line per
-        # request, in the path of every answer.
-        access = logging.getLogger("uvicorn.access")
-        access.propagate, access.handlers = self.config.access_log, []
         if self.started and not self.should_exit:
             self._on_ready()
 
@@ -64,7 +60,18 @@ def serve(
     # uvicorn raises the signal again once it has stopped in good order: that is a clean exit here.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
+    config.load()
+    _quieten(access_log=access_log)
     _Server(config, on_ready).run(sockets=[sock])
+
+
+def _quieten(*, access_log: bool) -> None:
+    """Set the server's loggers, now that importing the application has set up logging.
+
+    Starting and stopping are no news; an access log costs a line in the path of every answer.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").propagate = access_log
 
 
 def main() -> None:
