@@ -5,6 +5,7 @@ KEEPTRUSTS_TEST_DATABASE_URL, else starts an embedded server. A test run never s
 own settings: what it needs of them is put aside under KEEPTRUSTS_TEST_ names.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -34,10 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Runs round pytest-django's hook of the same name, which loads the settings."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is None:
+    # The variable alone is not enough: a test may start a test run of its own.
+    if os.environ.get("KEEPTRUSTS_TEST_RUN") == str(os.getppid()):
+        _prepare_process(os.environ["PYTEST_XDIST_WORKER"])
+    else:
         _prepare_run(early_config.known_args_namespace.engine)
-    _prepare_process(worker or "main")
+        _prepare_process("main")
     yield
 
 
@@ -52,6 +55,9 @@ def _prepare_run(engine: str) -> None:
         os.environ.pop(name, None)
     directory = Path(tempfile.mkdtemp(prefix="keeptrusts-tests-"))
     _resources.append(directory)
+    # Not a hook of pytest: a run that stops early has none.
+    atexit.register(_clean_up)
+    os.environ["KEEPTRUSTS_TEST_RUN"] = str(os.getpid())
     os.environ["KEEPTRUSTS_TEST_DIRECTORY"] = str(directory)
     if redis_url:
         os.environ["KEEPTRUSTS_TEST_REDIS_URL"] = redis_url
@@ -105,8 +111,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"engine: {config.getoption('--engine')}"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+def _clean_up() -> None:
     while _resources:
         resource = _resources.pop()
         if isinstance(resource, KeptServer):

@@ -79,3 +79,19 @@ def test_an_embedded_postgres_leaves_nothing_behind() -> None:
         with psycopg.connect(server.url) as session:
             assert session.execute("SELECT 1").fetchone() == (1,)
     assert not directory.exists()
+
+
+def test_a_run_inside_a_test_is_a_run_of_its_own(tmp_path: Path) -> None:
+    inner = tmp_path / "test_inner.py"
+    inner.write_text(
+        "import os\n"
+        "def test_directory():\n"
+        "    print('directory', os.environ['KEEPTRUSTS_TEST_DIRECTORY'])\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "pytest", "-s", "-q", "-n0", "-c", root / "pyproject.toml"]
+    result = subprocess.run([*command, inner], capture_output=True, text=True, check=True)
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("directory")]
+    directory = Path(line.split()[1])
+    assert directory != Path(os.environ["KEEPTRUSTS_TEST_DIRECTORY"])
+    assert not directory.exists()
