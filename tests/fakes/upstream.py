@@ -159,9 +159,7 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
     async def _stream(
         self, request: web.Request, body: dict[str, Any], plan: Behaviour
     ) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={"content-type": "text/event-stream", **plan.headers}
-        )
+        response = web.StreamResponse(headers={"content-type": "text/event-stream", **plan.headers})
         await response.prepare(request)
         try:
             for number, event in enumerate(_events(body, plan)):

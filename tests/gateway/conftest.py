@@ -65,7 +65,7 @@ def upstream() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture
-def world(transactional_db: None, upstream: FakeUpstream) -> World:
+def world(db: None, upstream: FakeUpstream) -> World:
     organization = factories.make_organization("acme", credit=100)
     team = factories.make_team(organization, "engineering", balance=10, draws_on_parent=False)
     return World(organization, team, KEY, upstream)
