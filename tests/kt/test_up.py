@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import stat
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -78,8 +79,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 def children_of(pid: int) -> list[int]:
     """Every process below `pid`, at any depth."""
-    import subprocess
-
     listed = subprocess.run(
         ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
     ).stdout
@@ -166,3 +165,29 @@ def test_killed_it_leaves_no_process_behind(tmp_path: Path) -> None:
         started = children_of(killed.process.pid)
         assert killed.process.stop(signal.SIGKILL) == -signal.SIGKILL
         until(lambda: not any(lives(pid) for pid in started), "children of a killed kt up end")
+
+
+def test_an_upstream_of_ones_own_takes_any_model_at_the_price_of_openai(tmp_path: Path) -> None:
+    port = ports.unused()
+    serve = ("model", "serve", "--echo", "--port", str(port))
+    with (
+        running(sys.executable, "-m", "keeptrusts.kt", *serve, cwd=tmp_path) as server,
+        machine(tmp_path, "--upstream", f"http://127.0.0.1:{port}") as started,
+    ):
+        server.until_says("Model ready: ")
+        key = started.demo["consumer_groups"]["engineering"]
+        headers, text = started.complete(key, model="gpt-4o-mini")
+        usage = json.loads(text)["usage"]
+        cost = usage["prompt_tokens"] * Decimal("0.00000015")
+        cost += usage["completion_tokens"] * Decimal("0.0000006")
+        assert Decimal(headers["x-keeptrusts-cost"]) == cost
+        assert "model serve" not in " ".join(commands_of(started.process.pid))
+
+
+def commands_of(pid: int) -> list[str]:
+    """Command lines of everything below `pid`."""
+    pids = ",".join(map(str, children_of(pid)))
+    shown = subprocess.run(
+        ["ps", "-o", "args=", "-p", pids], capture_output=True, text=True, check=True
+    )
+    return shown.stdout.splitlines()
