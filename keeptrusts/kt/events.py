@@ -2,24 +2,19 @@
 
 import csv
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
-from keeptrusts.kt import output
-
-if TYPE_CHECKING:
-    from keeptrusts.kt.client import Client
+from keeptrusts.kt import following, output
 
 commands = typer.Typer(no_args_is_help=True, help="Decision events: one per request.")
 
 PAGE = 100
-POLL_SECONDS = 1.0
 HEADERS = ("TIME", "GROUP", "MODEL", "VERDICT", "REASON", "TOKENS", "COST")
 EXPORTED = (
     "id",
@@ -84,12 +79,15 @@ def tail(
     from keeptrusts.kt.client import Client
 
     client = Client()
+    as_json = as_json or form is Format.JSON
+    known = following.Known(client, verdict=verdict or "") if follow else None
     query = {"since": since, "verdict": verdict or "", "limit": min(last, PAGE)}
     events = list(islice(client.pages("/v1/events", query), last))[::-1]
-    if not follow:
-        _print(events, as_json=as_json or form is Format.JSON)
+    if known is None:
+        _print(events, as_json=as_json)
         return
-    _follow(client, events, verdict=verdict or "", as_json=as_json or form is Format.JSON)
+    for event in chain(known.noting(events), known.arriving()):
+        _print_line(event, as_json=as_json)
 
 
 def _print(events: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -109,29 +107,6 @@ def _row(event: dict[str, Any]) -> tuple[str, ...]:
         str(event["usage"]["total_tokens"]),
         output.dollars(event["cost"]),
     )
-
-
-def _follow(client: "Client", events: list[dict[str, Any]], *, verdict: str, as_json: bool) -> None:
-    """Print `events` and whatever comes after them, one line each, until it is interrupted."""
-    seen = [event["id"] for event in events]
-    for event in events:
-        _print_line(event, as_json=as_json)
-    since = events[-1]["created_at"] if events else ""
-    while True:
-        time.sleep(POLL_SECONDS)
-        for event in reversed(list(_newer(client, since, seen, verdict))):
-            _print_line(event, as_json=as_json)
-            since = event["created_at"]
-            seen = [*seen[-PAGE * 10 :], event["id"]]
-
-
-def _newer(client: "Client", since: str, seen: list[str], verdict: str) -> Iterator[dict[str, Any]]:
-    known = set(seen)
-    for event in client.pages("/v1/events", {"since": since, "verdict": verdict, "limit": PAGE}):
-        if event["id"] not in known:
-            yield event
-        if not since:
-            return
 
 
 def _print_line(event: dict[str, Any], *, as_json: bool) -> None:
