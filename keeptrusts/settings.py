@@ -96,7 +96,7 @@ WSGI_APPLICATION = "keeptrusts.wsgi.application"
 APPEND_SLASH = False
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "keeptrusts.admin_config.KeeptrustsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

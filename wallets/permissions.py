@@ -87,6 +87,9 @@ BY_ROLE: dict[str, frozenset[Action]] = {
     Role.MEMBER: EVERYBODY,
 }
 
+STAFF_ROLES = (Role.ADMIN, Role.BILLING_ADMIN, Role.AUDITOR)
+"""Roles that open the Django admin, scoped to their organisation."""
+
 BY_LEAD = frozenset(
     {
         *(A.TEAMS_READ, A.MEMBERS_READ, A.MEMBERS_MANAGE, A.BALANCE_READ, A.WALLETS_READ),
@@ -173,6 +176,15 @@ def grantable(actor: Actor, role: str, *, organization: Organization) -> bool:
     if not actor.belongs_to(organization):
         return False
     return all(BY_ROLE[role] <= BY_ROLE[own] for own in _roles(actor, organization))
+
+
+def staffed(actor: Actor, action: Action | None = None) -> frozenset[int]:
+    """Organisations (primary keys) where a staff role of the actor allows ``action``, or any."""
+    return frozenset(
+        pk
+        for pk, role in actor.memberships.items()
+        if role in STAFF_ROLES and (action is None or action in BY_ROLE[role])
+    )
 
 
 def known_scope(scope: str) -> bool:

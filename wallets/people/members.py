@@ -22,9 +22,6 @@ from wallets.people import checks
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
-STAFF_ROLES = (Membership.Role.ADMIN, Membership.Role.BILLING_ADMIN, Membership.Role.AUDITOR)
-"""Roles that open the Django admin, scoped to their organisation."""
-
 
 @transaction.atomic
 def create_person(
@@ -242,7 +239,7 @@ def _keep_an_admin(membership: Membership) -> None:
 
 def _sync_staff(user: User) -> None:
     """Who has a staff role somewhere may open the admin; nobody else but the platform."""
-    staff = user.is_superuser or Membership.objects.filter(user=user, role__in=STAFF_ROLES).exists()
+    staff = user.is_superuser or Membership.objects.filter(user=user, role__in=permissions.STAFF_ROLES).exists()
     if user.is_staff != staff:
         user.is_staff = staff
         user.save(update_fields=["is_staff"])

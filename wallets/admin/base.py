@@ -1,0 +1,166 @@
+"""The one base of every admin class with rows of organisations.
+
+Everything is read here and changed by operations: rows, choices, filters, autocomplete, history and
+actions all start from ``get_queryset``, which knows only the organisations of who is signed in.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, ForeignKey, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from wallets import permissions
+from wallets.admin import display
+from wallets.admin.filters import TenantRelatedFilter
+from wallets.admin.operation_view import OperationsMixin
+from wallets.admin.paginator import CheapPaginator
+from wallets.models import AuditRecord
+from wallets.permissions import Action
+from wallets.staff import actor_of, visible
+
+HISTORY_LENGTH = 200
+
+
+class TenantAdmin(OperationsMixin, admin.ModelAdmin):
+    """Rows of organisations, read-only, with operations.
+
+    ``organization_lookup`` leads from a row to its organisation; empty: platform administrators
+    only. ``view_action`` is the right to see the rows; ``shared``: rows without an organisation are
+    everybody's. ``money`` names columns of nano-dollars, ``hidden`` columns that no page shows.
+    """
+
+    organization_lookup: ClassVar[str] = "organization"
+    view_action: ClassVar[Action] = Action.ORGANIZATION_READ
+    shared: ClassVar[bool] = False
+    money: ClassVar[Sequence[str]] = ()
+    hidden: ClassVar[Sequence[str]] = ()
+
+    paginator = CheapPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    change_form_template = "admin/tenant_change_form.html"
+    change_list_template = "admin/tenant_change_list.html"
+
+    # Which rows exist
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the organisations where this person may see them."""
+        rows = super().get_queryset(request)
+        if actor_of(request).platform:
+            return rows
+        if not self.organization_lookup:
+            return rows.none()
+        mine = Q(**{f"{self.organization_lookup}__in": visible(request, self.view_action)})
+        if self.shared:
+            mine |= Q(**{f"{self.organization_lookup}__isnull": True})
+        return rows.filter(mine)
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Choices are what the related model's own admin shows this person."""
+        related = self.admin_site._registry.get(db_field.related_model)
+        if related is not None and "queryset" not in kwargs:
+            kwargs["queryset"] = related.get_queryset(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        """Filters by a related row offer scoped choices."""
+        return [
+            (item, TenantRelatedFilter) if isinstance(item, str) and self._related(item) else item
+            for item in super().get_list_filter(request)
+        ]
+
+    def _related(self, name: str) -> bool:
+        try:
+            return bool(self.opts.get_field(name).is_relation)
+        except FieldDoesNotExist:
+            return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Digests cannot be guessed digit by digit through the address of a list."""
+        if lookup.startswith(("digest", "password")):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    # What may be done
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whether this person may see rows of this kind, or this row."""
+        if actor_of(request).platform:
+            return True
+        if not self.organization_lookup:
+            return False
+        if obj is None:
+            return bool(visible(request, self.view_action))
+        return self.get_queryset(request).filter(pk=obj.pk).exists()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the index shows this kind of rows."""
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: operations make rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never: operations change rows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never: what was stays."""
+        return False
+
+    # What a page shows
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Every column but the hidden ones; money in dollars."""
+        return list(self._shown())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """All of them."""
+        return list(self._shown())
+
+    def _shown(self) -> Iterator[Any]:
+        fields: Sequence[Field[Any, Any]] = self.opts.concrete_fields
+        for field in fields:
+            if field.name in self.hidden or (field.primary_key and field.auto_created):
+                continue
+            yield display.column(field.name) if field.name in self.money else field.name
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The audit log of one row, for who may read it."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {row}",
+            "opts": self.opts,
+            "object": row,
+            "records": self._history(request, row),
+            "may_read": actor_of(request).platform or bool(visible(request, Action.AUDIT_READ)),
+        }
+        return TemplateResponse(request, "admin/tenant_history.html", context)
+
+    def _history(self, request: HttpRequest, row: Model) -> QuerySet[AuditRecord]:
+        records = AuditRecord.objects.filter(
+            organization_id=getattr(row, "organization_id", None),
+            target=getattr(row, "public_id", str(row.pk)),
+        )
+        actor = actor_of(request)
+        if not actor.platform:
+            records = records.filter(organization__in=permissions.staffed(actor, Action.AUDIT_READ))
+        return records.order_by("-pk")[:HISTORY_LENGTH]
+
+
+class PlatformAdmin(TenantAdmin):
+    """Rows that belong to no organisation or that only platform administrators look after."""
+
+    organization_lookup = ""

@@ -1,0 +1,132 @@
+"""What an operation page needs to know about an operation."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+
+from wallets import permissions
+from wallets.ledger import Claimed
+from wallets.models import Organization, Team, User
+from wallets.permissions import Action
+from wallets.tenancy import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the before/after table."""
+
+    label: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A secret that is shown once, and what it is."""
+
+    what: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One operation on one row (None: it makes one) by one person."""
+
+    request: HttpRequest
+    actor: Actor
+    row: Any
+    values: Mapping[str, Any] = field(default_factory=dict)
+    nonce: str = ""
+
+    @property
+    def organization(self) -> Organization:
+        """The organisation of the row."""
+        return organization_of(self.row)
+
+    def claim(self, slug: str) -> Claimed:
+        """Makes pressing Confirm twice one movement of money."""
+        said = "|".join(f"{name}={self.values[name]}" for name in sorted(self.values))
+        key = f"{self.organization.public_id}|{self.actor.public_id}|admin.{slug}|{self.row.pk}"
+        return Claimed(key=_digest(f"{key}|{self.nonce}"), fingerprint=_digest(said))
+
+
+class CallForm(forms.Form):
+    """A form that knows the call, for choices that depend on the row."""
+
+    def __init__(self, data: QueryDict | None = None, *, call: Call) -> None:
+        super().__init__(data)
+        self.call = call
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Narrow choices to what belongs to the row."""
+
+
+class ReasonForm(CallForm):
+    """Why."""
+
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class Operation:
+    """A page that calls one operation. ``many``: also on several rows of a list at once."""
+
+    slug: ClassVar[str]
+    label: ClassVar[str]
+    action: ClassVar[Action]
+    form: ClassVar[type[CallForm]] = CallForm
+    on_row: ClassVar[bool] = True
+    many: ClassVar[bool] = False
+
+    def allowed(self, actor: Actor, row: Any) -> bool:
+        """Whether this person may; the operation asks again."""
+        if row is None:
+            return actor.platform
+        return permissions.allows(
+            actor, self.action, organization=organization_of(row), **self.to(row)
+        )
+
+    def to(self, row: Any) -> dict[str, Team | User | None]:
+        """The team and person it is done to, where they decide."""
+        return {}
+
+    def allowed_somewhere(self, actor: Actor) -> bool:
+        """Whether lists offer it."""
+        return actor.platform or bool(permissions.staffed(actor, self.action))
+
+    def applies(self, actor: Actor, row: Any) -> bool:
+        """Whether the state of the row makes it worth offering."""
+        return True
+
+    def make_form(self, call: Call, data: QueryDict | None) -> CallForm:
+        """The form of this call."""
+        return self.form(data, call=call)
+
+    def lines(self, call: Call) -> list[Line]:
+        """What will change; may raise what the operation would raise."""
+        return [
+            Line(name.replace("_", " ").capitalize(), getattr(call.row, name, None), value)
+            for name, value in call.values.items()
+        ]
+
+    def run(self, call: Call) -> str | Shown:
+        """Do it; answers what to tell, raises ``Refused``."""
+        raise NotImplementedError
+
+
+def organization_of(row: Any) -> Organization:
+    """The organisation a row belongs to; an organisation belongs to itself."""
+    if isinstance(row, Organization):
+        return row
+    organization: Organization = (
+        row.team.organization if not hasattr(row, "organization") else row.organization
+    )
+    return organization
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

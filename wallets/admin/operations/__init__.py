@@ -1,0 +1,1 @@
+"""The operations the admin offers, by what they are done to."""
