@@ -15,6 +15,7 @@ from gateway.models import DecisionEvent
 from keeptrusts.lib.rest.fields import MoneyField
 from wallets import permissions, tenancy
 from wallets.api.base import ORGANIZATION_ID, ListView, OrganizationInput, View
+from wallets.api.filters import MomentFilter
 from wallets.api.outputs import TransactionOutput, requests_of
 from wallets.api.visibility import visible
 from wallets.errors import NotFound
@@ -139,8 +140,8 @@ class EventFilters(filters.FilterSet):
     provider = filters.CharFilter()
     reason_code = filters.CharFilter()
     consumer_group = filters.CharFilter(field_name="consumer_group_name")
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    since = MomentFilter(field_name="created_at", lookup_expr="gte")
+    until = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     def _organization(self) -> Organization:
         given = self.request.query_params.get(ORGANIZATION_ID)

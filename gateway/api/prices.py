@@ -12,6 +12,7 @@ from gateway import pricing
 from gateway.models import ModelPrice
 from gateway.models.price import per_1k
 from gateway.pricing.stored import MAIN_CLASSES
+from keeptrusts.lib.rest.fields import MomentField
 from wallets import permissions
 from wallets.api.base import ORGANIZATION_ID, OrganizationInput, View
 from wallets.models import Organization
@@ -104,7 +105,7 @@ class PriceInput(OrganizationInput):
     tiers = serializers.ListField(
         child=serializers.DictField(), required=False, default=list, max_length=10
     )
-    valid_from = serializers.DateTimeField(
+    valid_from = MomentField(
         required=False, allow_null=True, default=None, help_text="Default: now."
     )
 

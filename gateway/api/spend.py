@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from gateway import usage
 from gateway.api import names
 from gateway.models import DecisionEvent
-from keeptrusts.lib.rest.fields import MoneyField
+from keeptrusts.lib.rest.fields import MomentField, MoneyField
 from wallets import budgets, periods, permissions, tenancy
 from wallets.api.base import OrganizationInput, View
 from wallets.api.visibility import own_teams, visible
@@ -133,8 +133,8 @@ class UsageQuery(OrganizationInput):
     """Which requests, and what to sum them by."""
 
     group_by = serializers.ChoiceField(choices=list(usage.GROUPS), default="team")
-    since = serializers.DateTimeField(required=False, help_text="Default: start of the month.")
-    until = serializers.DateTimeField(required=False, help_text="Default: now.")
+    since = MomentField(required=False, help_text="Default: start of the month.")
+    until = MomentField(required=False, help_text="Default: now.")
     team = serializers.CharField(required=False, max_length=80)
 
 

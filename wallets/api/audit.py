@@ -5,6 +5,7 @@ from django_filters import rest_framework as filters
 from rest_framework import serializers
 
 from wallets.api.base import ListView
+from wallets.api.filters import MomentFilter
 from wallets.models import AuditRecord
 from wallets.permissions import Action
 
@@ -28,8 +29,8 @@ class AuditFilters(filters.FilterSet):
     actor = filters.CharFilter()
     action = filters.CharFilter(lookup_expr="startswith", help_text="`token.` or `token.revoke`.")
     target = filters.CharFilter()
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    since = MomentFilter(field_name="created_at", lookup_expr="gte")
+    until = MomentFilter(field_name="created_at", lookup_expr="lt")
 
 
 class AuditLog(ListView):

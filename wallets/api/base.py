@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -64,6 +64,9 @@ class View(APIView):
 
     def body(self, shape: type[Input], **context: Any) -> dict[str, Any]:
         """The validated request body; raises ``ValidationError``."""
+        if not isinstance(self.request.data, Mapping):
+            problem = {"body": ["must be a JSON object."]}
+            raise serializers.ValidationError(problem, code="invalid_body")
         form = shape(data=self.request.data, context=context)
         form.is_valid(raise_exception=True)
         values: dict[str, Any] = form.validated_data

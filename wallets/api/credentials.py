@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from keeptrusts.lib.rest.fields import MomentField
 from wallets.api.base import OrganizationInput
 from wallets.keys.ending import LONGEST_OVERLAP, OVERLAP
 
@@ -42,7 +43,7 @@ class WordsField(serializers.ListField):
     max_length = 100
 
 
-class ExpiryField(serializers.DateTimeField):
+class ExpiryField(MomentField):
     """When a credential ends; null or absent: never."""
 
     def __init__(self, **kwargs: Any) -> None:

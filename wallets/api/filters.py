@@ -1,11 +1,15 @@
 """Filters that take what /v1 shows: public ids and dollars."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
+from rest_framework.exceptions import ValidationError
 
 from keeptrusts.lib import money
+from keeptrusts.lib.rest.fields import bounded
 
 
 class PublicIdFilter(filters.CharFilter):
@@ -18,6 +22,24 @@ class PublicIdFilter(filters.CharFilter):
     def filter(self, qs: Any, value: Any) -> Any:
         """Rows with this id."""
         return super().filter(qs, value.removeprefix(self.prefix) if value else value)
+
+
+class MomentFormField(IsoDateTimeField):
+    """A time of ISO 8601 that every database and time zone can calculate with."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """An aware time; None when empty."""
+        try:
+            found: datetime | None = super().clean(value)
+            return None if found is None else bounded(found)
+        except (OverflowError, ValidationError):
+            raise forms.ValidationError("must be a time between 1970 and 2200.") from None
+
+
+class MomentFilter(filters.IsoDateTimeFilter):
+    """A time, for example ``2026-04-01T00:00:00Z``."""
+
+    field_class = MomentFormField
 
 
 class DollarsFormField(forms.CharField):

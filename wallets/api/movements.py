@@ -9,7 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from keeptrusts.lib.rest.fields import AmountField, AmountOrAllField, CurrencyField, MoneyField
+from keeptrusts.lib.rest.fields import (
+    AmountField,
+    AmountOrAllField,
+    CurrencyField,
+    MomentField,
+    MoneyField,
+)
 from wallets import allocations, credits
 from wallets.api import targets
 from wallets.api.base import OrganizationInput, View
@@ -51,7 +57,7 @@ class CreditInput(Described):
     """Money for the organisation wallet."""
 
     amount = AmountField()
-    expires_at = serializers.DateTimeField(
+    expires_at = MomentField(
         required=False, allow_null=True, default=None, help_text="When what is unused leaves again."
     )
 

@@ -14,10 +14,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from keeptrusts.lib.rest.fields import AmountField, MoneyField
+from keeptrusts.lib.rest.fields import AmountField, MomentField, MoneyField
 from wallets import freezing, histories, people, queries, tenancy
 from wallets.api.base import ListView, OrganizationInput, View
-from wallets.api.filters import DollarsFilter, PublicIdFilter
+from wallets.api.filters import DollarsFilter, MomentFilter, PublicIdFilter
 from wallets.api.outputs import (
     TransactionOutput,
     WalletDetailOutput,
@@ -144,8 +144,8 @@ class TransactionFilters(filters.FilterSet):
         method="of_type",
         help_text="`allocation` means both directions.",
     )
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    since = MomentFilter(field_name="created_at", lookup_expr="gte")
+    until = MomentFilter(field_name="created_at", lookup_expr="lt")
     min_amount = DollarsFilter(method="at_least", help_text="Size of the change, without its sign.")
     max_amount = DollarsFilter(method="at_most", help_text="Size of the change, without its sign.")
 
@@ -197,8 +197,8 @@ class Transactions(ListView):
 class HistoryQuery(OrganizationInput):
     """Which part of a wallet's history."""
 
-    since = serializers.DateTimeField(required=False, help_text="Default: 30 intervals ago.")
-    until = serializers.DateTimeField(required=False, help_text="Default: now.")
+    since = MomentField(required=False, help_text="Default: 30 intervals ago.")
+    until = MomentField(required=False, help_text="Default: now.")
     interval = serializers.ChoiceField(choices=list(histories.INTERVALS), default="day")
 
 

@@ -1,5 +1,6 @@
 """Serializer fields of /v1. Money is nano-dollars inside and exact dollars outside."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from rest_framework import serializers
 from keeptrusts.lib import money
 
 ALL = "all"
+YEARS = range(1970, 2200)
+"""Years in which times of input may lie."""
 
 
 @extend_schema_field({"type": "number", "example": 12.5, "description": "Exact US dollars."})
@@ -103,6 +106,25 @@ class CurrencyField(serializers.Field):
                 code="unsupported_currency",
             )
         return "USD"
+
+
+class MomentField(serializers.DateTimeField):
+    """A time somebody sends, within bounds that every database and time zone can calculate with."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        """An aware time of the years 1970 to 2199."""
+        try:
+            found = super().to_internal_value(value)
+        except OverflowError:
+            found = None
+        return bounded(found)
+
+
+def bounded(moment: datetime | None) -> datetime:
+    """``moment`` if it can be calculated with; raises ``ValidationError``."""
+    if moment is None or moment.year not in YEARS:
+        raise serializers.ValidationError("must be a time between 1970 and 2200.")
+    return moment
 
 
 @extend_schema_field({"type": "string", "nullable": True})
