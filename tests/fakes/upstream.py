@@ -16,6 +16,8 @@ from aiohttp import web
 
 Usage = dict[str, Any]
 
+PATIENCE_SECONDS = 30
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -45,8 +47,7 @@ class Gate:
     async def passed(self) -> None:
         """Wait until it is open."""
         self.reached.set()
-        while not self._event.is_set():
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(self._event.wait, PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)

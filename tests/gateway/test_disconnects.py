@@ -1,0 +1,152 @@
+"""Clients that leave: they pay for what was produced, and no hold stays open."""
+
+import json
+import socket
+
+import pytest
+
+from gateway.models import DecisionEvent
+from tests.fakes.upstream import Gate
+from tests.gateway.conftest import Serve, World
+from tests.gateway.serving import RunningGateway, chat, eventually
+from wallets.models import Reservation
+
+pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
+
+
+def _leave(gateway: RunningGateway, key: str, *, when_seen: bytes = b"", **fields: object) -> None:
+    """Send a request, wait until ``when_seen`` has come back, and hang up."""
+    body = json.dumps(chat(**fields)).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nx-consumer-group: {key}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+        connection.sendall(head.encode() + body)
+        seen = b""
+        while when_seen and when_seen not in seen:
+            seen += connection.recv(65_536)
+        if not when_seen:
+            eventually(lambda: Reservation.objects.filter(state="held").exists())
+
+
+def test_who_leaves_in_mid_stream_pays_for_the_whole_answer(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate_after=(1, gate))
+    gateway = serve()
+
+    _leave(gateway, world.key, when_seen=b"Clouds", stream=True)
+    eventually(lambda: _has_left(gateway))
+    gate.open()
+
+    event = world.event()
+    assert (event.verdict, event.cost) == ("allow", 17_100)
+    assert event.flags == ["client_disconnected"]
+    assert world.wallet.total_spent == 17_100
+
+
+def _has_left(gateway: RunningGateway) -> bool:
+    calls = list(gateway.application.running._calls)
+    return bool(calls) and all(call.gone for call in calls)
+
+
+def test_who_leaves_before_the_first_byte_pays_too(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate=gate)
+    gateway = serve()
+
+    _leave(gateway, world.key, stream=True)
+    eventually(lambda: _has_left(gateway))
+    eventually(gate.reached.is_set)
+    gate.open()
+
+    assert world.event().cost == 17_100
+    assert world.wallet.total_spent == 17_100
+
+
+def test_who_leaves_a_plain_request_pays_for_it(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate=gate)
+    gateway = serve()
+
+    _leave(gateway, world.key)
+    eventually(lambda: _has_left(gateway))
+    gate.open()
+
+    event = world.event()
+    assert (event.cost, event.flags) == (17_100, ["client_disconnected"])
+    world.closed()
+
+
+def test_without_room_for_another_drain_what_came_is_charged(
+    world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.proxy.running.MAX_DRAINS", 0)
+    gate = Gate()
+    world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
+    gateway = serve()
+
+    _leave(gateway, world.key, when_seen=b"two", stream=True)
+
+    event = world.event()
+    gate.open()
+    assert (event.completion_tokens, event.reason_code) == (2, "client_disconnected")
+    assert event.flags == ["client_disconnected", "usage_estimated"]
+    assert world.wallet.total_spent == event.cost > 0
+
+
+def test_many_who_leave_at_once_leave_no_hold(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate_after=(1, gate))
+    gateway = serve()
+
+    for _ in range(20):
+        _leave(gateway, world.key, when_seen=b"Clouds", stream=True)
+    gate.open()
+
+    eventually(lambda: DecisionEvent.objects.count() == 20)
+    world.closed()
+    assert world.wallet.total_spent == 20 * 17_100
+
+
+def test_a_shutdown_charges_what_came_and_leaves_no_hold(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
+    gateway = serve()
+
+    _leave(gateway, world.key, when_seen=b"two", stream=True)
+    eventually(lambda: _has_left(gateway))
+    gateway.stop()
+    gate.open()
+
+    event = DecisionEvent.objects.get()
+    assert (event.reason_code, event.completion_tokens) == ("shutdown", 2)
+    assert Reservation.objects.get().state == "settled"
+
+
+def test_a_stop_with_cut_ends_what_runs(world: World, serve: Serve) -> None:
+    from wallets import revisions
+    from wallets.models import Stop
+
+    gate = Gate()
+    world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
+    gateway = serve()
+    with gateway.connection() as connection:
+        connection.request(
+            "POST",
+            "/v1/chat/completions",
+            json.dumps(chat(stream=True)),
+            {"x-consumer-group": world.key},
+        )
+        response = connection.getresponse()
+        response.readline()
+        Stop.objects.create(
+            organization=world.organization, scope="team", target=world.team.public_id,
+            created_by="test", cut=True,
+        )  # fmt: skip
+        revisions.bump()
+        rest = response.read()
+    gate.open()
+
+    assert b'"code":"stopped"' in rest
+    assert world.event().reason_code == "stopped"

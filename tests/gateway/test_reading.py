@@ -1,0 +1,58 @@
+"""Routes that cost nothing: health, readiness and the list of models."""
+
+import pytest
+from openai import OpenAI
+
+from tests.gateway.conftest import Serve, World
+
+pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
+
+
+def test_alive_and_ready(world: World, serve: Serve) -> None:
+    gateway = serve()
+
+    assert gateway.request("GET", "/healthz").json == {"status": "ok"}
+    ready = gateway.request("GET", "/readyz")
+    assert (ready.status, ready.json["status"]) == (200, "ok")
+
+
+def test_not_ready_while_it_shuts_down(world: World, serve: Serve) -> None:
+    gateway = serve()
+    gateway.application._closing = True
+
+    ready = gateway.request("GET", "/readyz")
+
+    assert (ready.status, ready.json["serving"]) == (503, False)
+
+
+def test_the_models_of_a_target(world: World, serve: Serve) -> None:
+    gateway = serve(target={"models": ["gpt-4o-mini", "gpt-4o"]})
+
+    with OpenAI(api_key=world.key, base_url=f"{gateway.url}/v1", max_retries=0) as client:
+        names = [model.id for model in client.models.list()]
+        one = client.models.retrieve("gpt-4o")
+
+    assert names == ["gpt-4o", "gpt-4o-mini"]
+    assert one.owned_by == "openai"
+
+
+def test_a_target_without_a_list_offers_what_has_a_price(world: World, serve: Serve) -> None:
+    gateway = serve()
+
+    rows = gateway.request("GET", "/v1/models", key=world.key).json["data"]
+
+    assert "gpt-4o-mini" in [row["id"] for row in rows]
+
+
+def test_a_caller_sees_only_what_it_may_use(world: World, serve: Serve) -> None:
+    gateway = serve(group={"allowed_models": ["gpt-4o"]})
+
+    rows = gateway.request("GET", "/v1/models", key=world.key).json["data"]
+
+    assert [row["id"] for row in rows] == ["gpt-4o"]
+    hidden = gateway.request("GET", "/v1/models/gpt-4o-mini", key=world.key)
+    assert (hidden.status, hidden.error["code"]) == (404, "model_not_found")
+
+
+def test_the_list_needs_a_key(world: World, serve: Serve) -> None:
+    assert serve().request("GET", "/v1/models").status == 401

@@ -1,0 +1,158 @@
+"""A provider that fails: its status and body reach the client, the hold returns whole."""
+
+import socket
+
+import pytest
+
+from tests.fakes.upstream import Gate
+from tests.gateway.conftest import Serve, World
+from tests.gateway.serving import RunningGateway
+from wallets.models import Reservation
+
+pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
+
+QUICK = {"timeouts": {"connect": 0.3, "first_byte": 0.3, "idle": 0.3, "total": 5.0}}
+
+
+def _given_back(world: World, reason: str) -> None:
+    """Held, returned whole, and recorded as a failure."""
+    event = world.event()
+    assert (event.verdict, event.reason_code, event.cost) == ("error", reason, 0)
+    assert Reservation.objects.get().state == "refunded"
+    assert (world.wallet.posted, world.wallet.reserved) == (10_000_000_000, 0)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+def test_an_error_of_the_provider_passes_as_it_is(
+    world: World, serve: Serve, status: int, stream: bool
+) -> None:
+    error = {"error": {"message": "no", "type": "their_type", "param": None, "code": "theirs"}}
+    world.upstream.behave(status=status, error=error, headers={"retry-after": "7"})
+    gateway = serve()
+
+    answer = gateway.chat(world.key, stream=stream)
+
+    assert (answer.status, answer.json) == (status, error)
+    assert answer.headers["retry-after"] == "7"
+    _given_back(world, "upstream_error")
+    assert world.event().status == status
+
+
+def test_an_error_in_another_shape_is_put_into_ours(world: World, serve: Serve) -> None:
+    world.upstream.behave(status=500, raw=b"<html>oops</html>")
+    gateway = serve()
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.status, answer.error["code"]) == (500, "upstream_error")
+    assert b"oops" not in answer.raw
+    _given_back(world, "upstream_error")
+
+
+def test_a_redirect_is_not_followed(world: World, serve: Serve) -> None:
+    world.upstream.behave(status=302, raw=b"{}", headers={"location": "http://127.0.0.1:1/"})
+    gateway = serve()
+
+    assert gateway.chat(world.key).status == 502
+    _given_back(world, "upstream_error")
+
+
+@pytest.mark.parametrize("raw", [b"garbage", b"[1]", b""], ids=["text", "list", "nothing"])
+def test_garbage_with_a_good_status(world: World, serve: Serve, raw: bytes) -> None:
+    world.upstream.behave(raw=raw)
+    gateway = serve()
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.status, answer.error["code"]) == (502, "upstream_garbage")
+    _given_back(world, "upstream_garbage")
+
+
+def test_a_plain_answer_that_breaks_off(world: World, serve: Serve) -> None:
+    world.upstream.behave(cut_after=1)
+    gateway = serve()
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.status, answer.error["code"]) == (502, "upstream_broke_off")
+    _given_back(world, "upstream_broke_off")
+
+
+def test_a_provider_that_is_not_there(world: World, serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    gateway = serve(target={"base_url": f"http://127.0.0.1:{port}/v1"})
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
+    _given_back(world, "upstream_unreachable")
+
+
+def _slow(world: World, serve: Serve, **behaviour: object) -> RunningGateway:
+    world.upstream.behave(**behaviour)
+    return serve(target=QUICK)
+
+
+def test_a_provider_that_does_not_answer_in_time(world: World, serve: Serve) -> None:
+    gate = Gate()
+    gateway = _slow(world, serve, gate=gate)
+
+    answer = gateway.chat(world.key)
+    gate.open()
+
+    assert (answer.status, answer.error["code"]) == (504, "upstream_timeout")
+    _given_back(world, "upstream_timeout")
+
+
+def test_a_stream_that_stalls_is_charged_for_what_came(world: World, serve: Serve) -> None:
+    gate = Gate()
+    gateway = _slow(world, serve, gate_after=(2, gate), words=("one", " two", " three"))
+
+    answer = gateway.chat(world.key, stream=True)
+    gate.open()
+
+    assert b'"code":"upstream_timeout"' in answer.raw
+    event = world.event()
+    assert (event.verdict, event.reason_code) == ("error", "upstream_timeout")
+    assert event.completion_tokens == 2
+    assert world.wallet.total_spent == event.cost
+
+
+def test_the_total_timeout_ends_a_stream_that_trickles(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate_after=(1, gate), words=("one", " two", " three"))
+    gateway = serve(
+        target={"timeouts": {"connect": 1.0, "first_byte": 5.0, "idle": 5.0, "total": 0.4}}
+    )
+
+    answer = gateway.chat(world.key, stream=True)
+    gate.open()
+
+    assert b'"code":"upstream_timeout"' in answer.raw
+    assert world.event().completion_tokens == 1
+
+
+def test_an_error_inside_a_stream_before_any_text_costs_nothing(world: World, serve: Serve) -> None:
+    world.upstream.behave(
+        raw=b'data: {"error":{"message":"overloaded"}}\n\n',
+        headers={"content-type": "text/event-stream"},
+    )
+    gateway = serve()
+
+    answer = gateway.chat(world.key, stream=True)
+
+    assert b"overloaded" in answer.raw
+    _given_back(world, "upstream_error")
+
+
+def test_the_gateway_serves_on_after_failures(world: World, serve: Serve) -> None:
+    world.upstream.behave(status=500, error={"error": {"message": "no"}})
+    gateway = serve()
+    for _ in range(3):
+        gateway.chat(world.key)
+
+    world.upstream.behave()
+
+    assert gateway.chat(world.key).status == 200
