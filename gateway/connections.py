@@ -5,6 +5,14 @@ from copy import deepcopy
 from django.db import connections
 
 ALIAS = "default"
+NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,
+}
+"""A database that vanished without a word is noticed within seconds, not within hours."""
 
 
 def take(*, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
@@ -22,7 +30,8 @@ def take(*, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
             f"{options.get('options', '')} -c lock_timeout={lock_timeout_ms} "
             f"-c statement_timeout={statement_timeout_ms}"
         ).strip()
-        options.setdefault("connect_timeout", 5)
+        for name, value in NETWORK.items():
+            options.setdefault(name, value)
     connections[ALIAS] = type(shared)(settings, ALIAS)
 
 

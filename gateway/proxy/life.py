@@ -23,6 +23,7 @@ from wallets.ledger import Result
 
 log = logging.getLogger(__name__)
 
+RESERVE_SECONDS = 10.0
 STREAM_SETTLE_SECONDS = 2.0
 PLAIN_SETTLE_SECONDS = 15.0
 EVENT_SECONDS = 2.0
@@ -91,9 +92,12 @@ class Life:
         operation = admission.reserve(call, call.admission)
         call.holding()
         try:
-            result = await call.settlement.submit(operation)
+            async with asyncio.timeout(RESERVE_SECONDS):
+                result = await call.settlement.submit(operation)
         except LedgerUnavailable as refusal:
             raise refusals.of(call, refusal, None) from refusal
+        except TimeoutError as error:
+            raise errors.unavailable("The wallets did not answer in time; try again.") from error
         if result.refusal is None:
             return result.wallet_id
         if isinstance(result.refusal, LedgerUnavailable):
