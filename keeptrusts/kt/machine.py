@@ -42,12 +42,15 @@ def run(plan: Plan) -> None:
 
     upstream = programs.upstream_address(plan.upstream)
     directory = _claim(plan)
+    os.umask(0o077)  # the database and the logs are for their owner only
+    _report(f"preparing {directory}")
     demo = _prepare(plan)
     model_port = ports.unused(HOST) if plan.gateway_port and not upstream else None
     if plan.gateway_port:
         programs.write_policy(directory / POLICY_FILE, upstream=upstream, model_port=model_port)
     wanted = programs.programs(plan, directory, model_port)
     with Supervisor(wanted, report=_report) as supervisor:
+        _report(f"starting {', '.join(p.name for p in wanted)}; logs in {directory / 'logs'}")
         supervisor.start()
         if supervisor.wait_ready():
             _announce(plan, demo, local=model_port is not None)

@@ -16,6 +16,7 @@ MAX_RESTARTS = 5  # crashes in a row; one that ran STEADY_SECONDS starts the cou
 STEADY_SECONDS = 60.0
 FIRST_DELAY_SECONDS = 0.5
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
+LAST_BYTES = 2000
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Child:
         self.crashes = 0
         self.restart_at = 0.0
         self._started_at = 0.0
+        self._log_start = 0
 
     @property
     def name(self) -> str:
@@ -60,6 +62,7 @@ class Child:
         """Start the program, holding the read end `lifeline_fd`."""
         self._started_at, self.restart_at = time.monotonic(), 0.0
         output = _open_log(self.program.log)
+        self._log_start = os.lseek(output, 0, os.SEEK_END) if output is not None else 0
         try:
             self.process = subprocess.Popen(
                 self.program.command(),
@@ -99,6 +102,15 @@ class Child:
     def due(self) -> bool:
         """Whether a crashed child's delay is over."""
         return self.process is None and time.monotonic() >= self.restart_at
+
+    def last_line(self) -> str:
+        """The last line of the child's log that this start has written; empty without one."""
+        if self.program.log is None or not self.program.log.is_file():
+            return ""
+        with self.program.log.open("rb") as log:
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - LAST_BYTES))
+            lines = log.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def signal_group(self, number: int) -> None:
         """Send a signal to the child and everything it started."""

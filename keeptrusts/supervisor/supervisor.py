@@ -143,4 +143,8 @@ def _ending(code: int) -> str:
 
 
 def _see(child: Child) -> str:
-    return f" (see {child.program.log})" if child.program.log else ""
+    """Where to read on, and the last thing the child said."""
+    if child.program.log is None:
+        return ""
+    last = child.last_line()
+    return f" (see {child.program.log}){': ' + last if last else ''}"

@@ -91,3 +91,4 @@ def test_output_of_a_child_is_in_its_log(tmp_path: Path) -> None:
     with supervising(tmp_path, "steady") as supervisor:
         supervisor.until_says("failed: steady ended with exit code 1")
     assert "IsADirectoryError" in (tmp_path / "logs" / "steady.log").read_text()
+    assert f"starting (see {tmp_path}/logs/steady.log): IsADirectoryError: " in supervisor.text()

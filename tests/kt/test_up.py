@@ -95,8 +95,9 @@ def test_says_where_everything_is(up: Machine) -> None:
     assert up.demo["api_token"] in up.process.text()
 
 
-def test_secrets_are_for_their_owner_only(up: Machine) -> None:
-    assert stat.S_IMODE((up.folder / "data" / "demo.json").stat().st_mode) == 0o600
+def test_secrets_and_books_are_for_their_owner_only(up: Machine) -> None:
+    for name in ("demo.json", "secrets.env", "keeptrusts.sqlite3", "logs/web.log"):
+        assert stat.S_IMODE((up.folder / "data" / name).stat().st_mode) == 0o600, name
 
 
 def test_a_completion_costs_its_tokens_to_the_nano_dollar(up: Machine) -> None:
