@@ -1,4 +1,4 @@
-"""The ledger's statements on PostgreSQL: arrays in, rows out, all writes in one round trip.
+"""The ledger's statements on PostgreSQL: arrays in, rows out, all writes in one statement.
 
 Plain SQL because the ORM would need a statement per row (or per column) here. Values travel as
 bound array parameters; only column names of this file are put into the text.
@@ -10,8 +10,10 @@ from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from wallets.ledger.arrays import literal, literals
 from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
 from wallets.ledger.operations import CounterUse
+from wallets.ledger.prepared import cursor
 from wallets.ledger.rows import (
     CHANGED,
     CONSUMED,
@@ -88,35 +90,44 @@ _NEW_COUNTERS = (
 )
 
 
-def _arrays(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+_TTL = Column("ttl", "float8")
+_WRITES = tuple(
+    (name, sql, [column.pg for column in columns])
+    for name, sql, columns in (
+        ("opened", _OPEN, (*OPENED, _TTL)),
+        ("changed", _CHANGE, (*CHANGED, _TTL)),
+        ("booked", _ENTRIES, ENTRY),
+        ("lots", _LOTS, LOT),
+        ("counted", _COUNTERS, COUNTER),
+        ("moved", _WALLETS, WALLET),
+    )
+)
+_NEW_COUNTER_TYPES = [column.pg for column in NEW_COUNTER]
 
 
 class PostgresStore:
     """See ``wallets.ledger.store.Store``."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self.connection = connection
+        self._cursor = cursor(connection)
 
-    def _all(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            return list(cursor.fetchall())
+    def _all(self, sql: str, params: list[str]) -> list[tuple[Any, ...]]:
+        self._cursor.execute(sql, params)
+        return list(self._cursor.fetchall())
 
     def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, StoredClaim]:
         """Waits for an in-flight twin; a twin that failed leaves the key to us."""
-        keys, organizations, fingerprints = _arrays(rows)
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO wallets_claim (key, organization_id, fingerprint, created_at) "
-                "SELECT v.key, v.organization_id, v.fingerprint, clock_timestamp() "
-                "FROM unnest(%s::text[], %s::bigint[], %s::text[]) "
-                "AS v(key, organization_id, fingerprint) ORDER BY v.key ON CONFLICT DO NOTHING",
-                [keys, organizations, fingerprints],
-            )
+        keys, organizations, fingerprints = literals(("text", "bigint", "text"), rows)
+        self._cursor.execute(
+            "INSERT INTO wallets_claim (key, organization_id, fingerprint, created_at) "
+            "SELECT v.key, v.organization_id, v.fingerprint, clock_timestamp() "
+            "FROM unnest(%s::text[], %s::bigint[], %s::text[]) "
+            "AS v(key, organization_id, fingerprint) ORDER BY v.key ON CONFLICT DO NOTHING",
+            [keys, organizations, fingerprints],
+        )
         found = self._all(
             "SELECT key, organization_id, fingerprint, result FROM wallets_claim "
-            "WHERE key = ANY(%s) AND result IS NOT NULL ORDER BY key FOR UPDATE",
+            "WHERE key = ANY(%s::text[]) AND result IS NOT NULL ORDER BY key FOR UPDATE",
             [keys],
         )
         return {
@@ -128,8 +139,8 @@ class PostgresStore:
         rows = self._all(
             f"SELECT {RESERVATION_COLUMNS}, clock_timestamp(), r.heartbeat_at, r.expires_at "
             "FROM wallets_reservation r JOIN wallets_wallet w ON w.id = r.wallet_id "
-            "WHERE r.id = ANY(%s) ORDER BY r.id FOR UPDATE OF r",
-            [ids],
+            "WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR UPDATE OF r",
+            [literal("uuid", ids)],
         )
         return {row[0]: reservation_row(row, _json(row[16])) for row in rows}
 
@@ -138,8 +149,8 @@ class PostgresStore:
         self._create_counters(uses)
         rows = self._all(
             "SELECT key, held, spent FROM wallets_limitcounter "
-            "WHERE key = ANY(%s) ORDER BY key FOR UPDATE",
-            [keys],
+            "WHERE key = ANY(%s::text[]) ORDER BY key FOR UPDATE",
+            [literal("text", keys)],
         )
         return {row[0]: CounterRow(*row) for row in rows}
 
@@ -147,20 +158,20 @@ class PostgresStore:
         if not uses:
             return
         known = self._all(
-            "SELECT key FROM wallets_limitcounter WHERE key = ANY(%s)", [[use.key for use in uses]]
+            "SELECT key FROM wallets_limitcounter WHERE key = ANY(%s::text[])",
+            [literal("text", [use.key for use in uses])],
         )
         existing = {row[0] for row in known}
         new = [use for use in uses if use.key not in existing]
         if new:
-            with self.connection.cursor() as cursor:
-                cursor.execute(_NEW_COUNTERS, _arrays(new_counter_rows(new)))
+            self._cursor.execute(_NEW_COUNTERS, literals(_NEW_COUNTER_TYPES, new_counter_rows(new)))
 
     def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
         """Locked in id order within a rank."""
         rows = self._all(
-            f"SELECT {WALLET_COLUMNS} FROM wallets_wallet WHERE id = ANY(%s) "
+            f"SELECT {WALLET_COLUMNS} FROM wallets_wallet WHERE id = ANY(%s::bigint[]) "
             "ORDER BY id FOR NO KEY UPDATE",
-            [ids],
+            [literal("bigint", ids)],
         )
         return {row[0]: WalletRow(*row) for row in rows}
 
@@ -173,39 +184,48 @@ class PostgresStore:
             "FROM wallets_entry e "
             "JOIN unnest(%s::text[], %s::text[]) AS v(type, reference) "
             "ON e.type = v.type AND e.reference = v.reference",
-            _arrays(keys),
+            literals(("text", "text"), keys),
         )
         return {(row[0], row[1]): (row[2], row[3], row[4]) for row in rows}
 
     def finish_claims(self, kept: list[tuple[str, dict[str, Any]]], freed: list[str]) -> None:
         """Results of successes stay, keys of refusals are free again."""
-        with self.connection.cursor() as cursor:
-            if kept:
-                cursor.execute(
-                    "UPDATE wallets_claim AS c SET result = v.result::jsonb "
-                    "FROM unnest(%s::text[], %s::text[]) AS v(key, result) WHERE c.key = v.key",
-                    [[key for key, _ in kept], [json.dumps(result) for _, result in kept]],
-                )
-            if freed:
-                cursor.execute("DELETE FROM wallets_claim WHERE key = ANY(%s)", [freed])
+        if kept:
+            stored = [(key, json.dumps(result)) for key, result in kept]
+            self._cursor.execute(
+                "UPDATE wallets_claim AS c SET result = v.result::jsonb "
+                "FROM unnest(%s::text[], %s::text[]) AS v(key, result) WHERE c.key = v.key",
+                literals(("text", "text"), stored),
+            )
+        if freed:
+            self._cursor.execute(
+                "DELETE FROM wallets_claim WHERE key = ANY(%s::text[])", [literal("text", freed)]
+            )
 
     def write(self, books: Books) -> None:
-        """All tables in one round trip (psycopg sends the joined text as one simple query)."""
-        statements, params = [], []
-        for sql, rows in (
-            (_OPEN, opened_rows(books)),
-            (_CHANGE, changed_rows(books)),
-            (_ENTRIES, entry_rows(books)),
-            (_LOTS, lot_rows(books)),
-            (_COUNTERS, counter_rows(books)),
-            (_WALLETS, wallet_rows(books)),
-        ):
-            if rows:
-                statements.append(sql)
-                params.extend(_arrays(rows))
-        if statements:
-            with self.connection.cursor() as cursor:
-                cursor.execute("; ".join(statements), params)
+        """All tables in one statement: the constraint triggers look at commit."""
+        rows = (
+            opened_rows(books),
+            changed_rows(books),
+            entry_rows(books),
+            lot_rows(books),
+            counter_rows(books),
+            wallet_rows(books),
+        )
+        parts: list[tuple[str, str]] = []
+        params: list[str] = []
+        for (name, sql, types), values in zip(_WRITES, rows, strict=True):
+            if values:
+                parts.append((name, sql))
+                params += literals(types, values)
+        if parts:
+            self._cursor.execute(_joined(parts), params)
+
+
+def _joined(parts: list[tuple[str, str]]) -> str:
+    """``WITH a AS (…), b AS (…) c``: the writes of ``parts``, which touch a table each."""
+    before = ", ".join(f"{name} AS ({sql})" for name, sql in parts[:-1])
+    return f"WITH {before} {parts[-1][1]}" if before else parts[-1][1]
 
 
 def _json(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """How books become table rows: the columns each statement writes, once for both engines."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from wallets.ledger.books import Books, ReservationRow
 from wallets.ledger.operations import CounterUse
@@ -102,11 +103,15 @@ def opened_rows(books: Books) -> Rows:
             r.id, r.organization_id, r.wallet_id, r.kind, r.state, r.amount, r.parts,
             r.checkpoint, r.charged, r.written_off, r.adjusted, r.adjustments, r.request_id,
             r.team_id, r.user_id, r.consumer_group_id, r.key_id, r.provider, r.model,
-            json.dumps(r.facts), json.dumps(r.counters), r.ttl_seconds,
+            _json(r.facts), _json(r.counters), r.ttl_seconds,
         )
         for r in books.reservations.values()
         if r.new
     ]  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def changed_rows(books: Books) -> Rows:

@@ -51,7 +51,7 @@ class Store(Protocol):
         """Store the results of successes, free the keys of refusals."""
 
     def write(self, books: Books) -> None:
-        """Write everything the decisions changed: one statement per table."""
+        """Write everything the decisions changed: no table twice."""
 
 
 def for_connection(connection: BaseDatabaseWrapper) -> Store:

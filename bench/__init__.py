@@ -1,0 +1,1 @@
+"""Benchmarks: they import the project and are never imported by it."""

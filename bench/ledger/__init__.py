@@ -1,0 +1,1 @@
+"""Operations per second of `ledger.post`, by batch size, number of wallets and engine."""
