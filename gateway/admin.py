@@ -106,7 +106,7 @@ class SetPrice(Operation):
 
     def run(self, call: Call) -> str:
         """Set."""
-        values = {name: value or None for name, value in call.values.items()}
+        values: dict[str, Any] = {name: value or None for name, value in call.values.items()}
         price = pricing.set_price(created_by=call.actor.public_id, **values)
         return f"Set the price of {price}."
 

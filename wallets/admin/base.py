@@ -50,6 +50,9 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the organisations where this person may see them."""
         rows = super().get_queryset(request)
+        if not isinstance(self.list_select_related, bool):
+            # Here and not only for lists: exports, operations and filters name rows too.
+            rows = rows.select_related(*self.list_select_related)
         if actor_of(request).platform:
             return rows
         if not self.organization_lookup:
@@ -58,6 +61,10 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
         if self.shared:
             mine |= Q(**{f"{self.organization_lookup}__isnull": True})
         return rows.filter(mine)
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Newest first, unless the model or its admin says otherwise."""
+        return super().get_ordering(request) or self.opts.ordering or ("-pk",)
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
@@ -68,7 +75,7 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
             kwargs["queryset"] = related.get_queryset(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_filter(self, request: HttpRequest) -> Any:
         """Filters by a related row offer scoped choices."""
         return [
             (item, TenantRelatedFilter) if isinstance(item, str) and self._related(item) else item
@@ -81,7 +88,7 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
         except FieldDoesNotExist:
             return False
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Digests cannot be guessed digit by digit through the address of a list."""
         if lookup.startswith(("digest", "password")):
             return False
@@ -138,7 +145,7 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
         """The audit log of one row, for who may read it."""
         row = self.get_object(request, object_id)
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {row}",
@@ -151,7 +158,7 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
 
     def _history(self, request: HttpRequest, row: Model) -> QuerySet[AuditRecord]:
         records = AuditRecord.objects.filter(
-            organization_id=getattr(row, "organization_id", None),
+            organization=getattr(row, "organization_id", None),
             target=getattr(row, "public_id", str(row.pk)),
         )
         actor = actor_of(request)

@@ -28,7 +28,7 @@ def export_csv(
     model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, rows: "QuerySet[Any]"
 ) -> StreamingHttpResponse:
     """The rows of the list, newest filter and search included."""
-    name = model_admin.opts.verbose_name_plural.replace(" ", "-")
+    name = str(model_admin.opts.verbose_name_plural).replace(" ", "-")
     organizations = rows.order_by().values_list("organization_id", flat=True).distinct()
     actor = actor_of(request)
     for organization in organizations:
@@ -54,9 +54,9 @@ export_csv.short_description = "Export the selected rows as CSV"  # type: ignore
 def _lines(rows: "QuerySet[Any]", columns: Iterable[Column]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     columns = tuple(columns)
-    yield writer.writerow([title for title, _ in columns])  # type: ignore[misc]
+    yield writer.writerow([title for title, _ in columns])
     for row in rows.iterator(chunk_size=CHUNK):
-        yield writer.writerow([cell(value(row)) for _, value in columns])  # type: ignore[misc]
+        yield writer.writerow([cell(value(row)) for _, value in columns])
 
 
 def cell(value: Any) -> Any:

@@ -1,10 +1,6 @@
 """What happened to money: entries, holds and lots. Nothing here can be changed."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 
 from keeptrusts.lib import money
 from wallets.admin import display
@@ -57,10 +53,6 @@ class EntryAdmin(TenantAdmin):
         ("actor", lambda row: row.actor),
         ("notes", lambda row: row.notes),
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the wallet, which names an entry."""
-        return super().get_queryset(request).select_related("wallet")
 
 
 @admin.register(Reservation)

@@ -14,6 +14,8 @@ from wallets.models import Organization, Team, User
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
+Owners = tuple[Team | None, User | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -86,13 +88,14 @@ class Operation:
         """Whether this person may; the operation asks again."""
         if row is None:
             return actor.platform
+        team, user = self.to(row)
         return permissions.allows(
-            actor, self.action, organization=organization_of(row), **self.to(row)
+            actor, self.action, organization=organization_of(row), team=team, user=user
         )
 
-    def to(self, row: Any) -> dict[str, Team | User | None]:
+    def to(self, row: Any) -> Owners:
         """The team and person it is done to, where they decide."""
-        return {}
+        return None, None
 
     def allowed_somewhere(self, actor: Actor) -> bool:
         """Whether lists offer it."""

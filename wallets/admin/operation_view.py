@@ -167,12 +167,19 @@ class OperationsMixin(admin.ModelAdmin):
             if operation.allowed(actor, row):
                 yield {"label": kind.label, "url": self.operation_url(kind.slug, ids)}
 
-    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any | None = None,
+    ) -> HttpResponse:
         """Show the operations that this person may do to this row."""
-        row = kwargs.get("obj")
-        if row is not None:
-            context["operations"] = list(self._links(request, row))
-        return super().render_change_form(request, context, **kwargs)
+        if obj is not None:
+            context["operations"] = list(self._links(request, obj))
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

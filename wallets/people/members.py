@@ -239,7 +239,10 @@ def _keep_an_admin(membership: Membership) -> None:
 
 def _sync_staff(user: User) -> None:
     """Who has a staff role somewhere may open the admin; nobody else but the platform."""
-    staff = user.is_superuser or Membership.objects.filter(user=user, role__in=permissions.STAFF_ROLES).exists()
+    staff = (
+        user.is_superuser
+        or Membership.objects.filter(user=user, role__in=permissions.STAFF_ROLES).exists()
+    )
     if user.is_staff != staff:
         user.is_staff = staff
         user.save(update_fields=["is_staff"])

@@ -7,9 +7,9 @@ from django import forms
 
 from wallets import keys, limits, stops
 from wallets.admin.display import dollars
-from wallets.admin.operation import Call, CallForm, Line, Operation, Shown
+from wallets.admin.operation import Call, CallForm, Line, Operation, Owners, Shown
 from wallets.admin.operations.organizations import SetLimit, TokenForm, token_values
-from wallets.models import ApiToken, GatewayKey, Limit, ServiceAccount, Stop, Team, User
+from wallets.models import ApiToken, GatewayKey, Limit, ServiceAccount, Stop
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
@@ -94,9 +94,9 @@ class OfToken(OnCredential):
 
     action = Action.TOKENS_MANAGE
 
-    def to(self, row: ApiToken) -> dict[str, Team | User | None]:
+    def to(self, row: ApiToken) -> Owners:
         """Its owner."""
-        return {"user": row.user}
+        return None, row.user
 
 
 class OfKey(OnCredential):
@@ -104,9 +104,9 @@ class OfKey(OnCredential):
 
     action = Action.KEYS_MANAGE
 
-    def to(self, row: GatewayKey) -> dict[str, Team | User | None]:
+    def to(self, row: GatewayKey) -> Owners:
         """Its team and its owner."""
-        return {"team": row.team, "user": row.user}
+        return row.team, row.user
 
 
 class RevokeToken(OfToken, Revoke):
@@ -164,9 +164,9 @@ class RemoveLimit(Operation):
     slug, label, many = "remove", "Remove", True
     action = Action.LIMITS_WRITE
 
-    def to(self, row: Limit) -> dict[str, Team | User | None]:
+    def to(self, row: Limit) -> Owners:
         """The team and person it is for."""
-        return {"team": row.team, "user": row.user}
+        return row.team, row.user
 
     def lines(self, call: Call) -> list[Line]:
         """The limit."""

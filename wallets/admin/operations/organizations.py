@@ -9,23 +9,29 @@ from django import forms
 from wallets import keys, limits, people, permissions, stops
 from wallets.admin.display import dollars
 from wallets.admin.fields import MoneyField, WordsField
-from wallets.admin.operation import Call, CallForm, Line, Operation, Shown
+from wallets.admin.operation import Call, CallForm, Line, Operation, Owners, Shown
 from wallets.models import Limit, Membership, Organization, Stop
 from wallets.people.checks import UNCHANGED
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
 
-class OrganizationForm(CallForm):
+class SettingsForm(CallForm):
     """What an organisation is called, its time zone and its funding."""
 
-    slug = forms.CharField(max_length=63)
     name = forms.CharField(max_length=200)
     time_zone = forms.CharField(max_length=64, initial="UTC", help_text="An IANA name.")
     funding_mode = forms.ChoiceField(choices=Organization.FundingMode.choices)
     monthly_credit_limit = MoneyField(
         required=False, allow_zero=True, help_text="With internal funding. Empty: no limit."
     )
+
+
+class OrganizationForm(SettingsForm):
+    """With the slug, which stays."""
+
+    slug = forms.CharField(max_length=63)
+    field_order = ("slug",)
 
 
 class CreateOrganization(Operation):
@@ -44,10 +50,9 @@ class CreateOrganization(Operation):
         return f"Created {call.values['name']}."
 
 
-class ChangeOrganizationForm(OrganizationForm):
-    """The slug stays; funding and status are the platform's."""
+class ChangeOrganizationForm(SettingsForm):
+    """Funding and status are the platform's."""
 
-    slug = None
     status = forms.ChoiceField(choices=Organization.Status.choices)
 
     def prepare(self) -> None:
@@ -213,9 +218,10 @@ class SetLimit(Operation):
         """Whom the limit is for; the organisation as a whole where nothing is named."""
         return {}
 
-    def to(self, row: Any) -> dict[str, Any]:
+    def to(self, row: Any) -> Owners:
         """The team and person it is for."""
-        return {key: value for key, value in self.scope(row).items() if key in ("team", "user")}
+        scope = self.scope(row)
+        return scope.get("team"), scope.get("user")
 
     def lines(self, call: Call) -> list[Line]:
         """The limit of that period."""
@@ -226,7 +232,9 @@ class SetLimit(Operation):
             scope=Limit.scope_of(**scope),
         ).first()
         label = Limit.Period(call.values["period"]).label
-        return [Line(label, dollars(before and before.amount), dollars(call.values["amount"]))]
+        return [
+            Line(label, dollars(before.amount if before else None), dollars(call.values["amount"]))
+        ]
 
     def run(self, call: Call) -> str:
         """Set."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from django import forms
 
-from wallets import groups, keys, people
+from wallets import groups, keys, people, permissions
 from wallets.admin.fields import MoneyField, WordsField
-from wallets.admin.operation import Call, CallForm, Line, Operation, Shown
+from wallets.admin.operation import Call, CallForm, Line, Operation, Owners, Shown
 from wallets.admin.operations.organizations import SetLimit
 from wallets.models import (
     ConsumerGroup,
@@ -22,15 +22,15 @@ from wallets.tenancy import Actor
 
 
 class OnTeam(Operation):
-    """An operation on a team that is not archived."""
+    """An operation on a team (or what is below it) that is not archived."""
 
     action = Action.TEAMS_MANAGE
 
-    def to(self, row: Team) -> dict[str, Team | User | None]:
+    def to(self, row: Any) -> Owners:
         """The team."""
-        return {"team": row}
+        return row, None
 
-    def applies(self, actor: Actor, row: Team) -> bool:
+    def applies(self, actor: Actor, row: Any) -> bool:
         """Nothing more happens to an archived team."""
         return row.archived_at is None
 
@@ -201,6 +201,12 @@ class IssuePersonalKey(OnTeam):
     slug, label, form = "own-key", "Make a personal key for me", KeyForm
     action = Action.KEYS_MANAGE
 
+    def allowed(self, actor: Actor, row: Team) -> bool:
+        """Everybody for themself, but auditors."""
+        return permissions.allows(
+            actor, self.action, organization=row.organization, team=row, user=actor.user
+        )
+
     def applies(self, actor: Actor, row: Team) -> bool:
         """Only in the own teams."""
         return super().applies(actor, row) and row.pk in actor.team_roles
@@ -223,9 +229,9 @@ class OnGroup(OnTeam):
 
     action = Action.KEYS_MANAGE
 
-    def to(self, row: ConsumerGroup) -> dict[str, Team | User | None]:
+    def to(self, row: ConsumerGroup) -> Owners:
         """The team of the group."""
-        return {"team": row.team}
+        return row.team, None
 
 
 class RenameGroup(OnGroup):
@@ -324,9 +330,9 @@ class RemoveFromTeam(Operation):
 
     slug, label, action = "remove", "Remove", Action.MEMBERS_MANAGE
 
-    def to(self, row: TeamMembership) -> dict[str, Team | User | None]:
+    def to(self, row: TeamMembership) -> Owners:
         """The team."""
-        return {"team": row.team}
+        return row.team, None
 
     def lines(self, call: Call) -> list[Line]:
         """What ends."""

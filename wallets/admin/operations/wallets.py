@@ -7,8 +7,8 @@ from django import forms
 from wallets import adjustments, allocations, credits, freezing, people
 from wallets.admin.display import dollars
 from wallets.admin.fields import MoneyField
-from wallets.admin.operation import Call, CallForm, Line, Operation, ReasonForm
-from wallets.models import Reservation, Team, User, Wallet
+from wallets.admin.operation import Call, CallForm, Line, Operation, Owners, ReasonForm
+from wallets.models import Reservation, Wallet
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
@@ -18,9 +18,9 @@ NOTES_LENGTH = 500
 class OnWallet(Operation):
     """An operation on a wallet: of a team, of a person in it, or of the organisation."""
 
-    def to(self, row: Wallet) -> dict[str, Team | User | None]:
+    def to(self, row: Wallet) -> Owners:
         """The owners of the wallet."""
-        return {"team": row.team, "user": row.user}
+        return row.team, row.user
 
 
 class CreditForm(CallForm):
