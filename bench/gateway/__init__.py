@@ -1,0 +1,1 @@
+"""Requests per second and latency of the gateway, beside the bare upstream."""
