@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from wallets import audit, revisions
 from wallets.admin import display
@@ -115,6 +116,7 @@ class ServiceAccountAdmin(TenantAdmin):
 
 
 AUDITED = ("is_active", "is_superuser")
+FOUND = 302
 
 
 @admin.register(User)
@@ -177,14 +179,36 @@ class PersonAdmin(TenantAdmin, UserAdmin):
         if obj.is_superuser:
             obj.is_staff = True
         super().save_model(request, obj, form, change)
-        actor = actor_of(request)
-        audit.record(
-            organization=None,
-            actor=actor.public_id,
-            action="user.change" if change else "user.create",
-            target=obj.public_id,
-            before=before,
-            after={**audit.facts(obj, AUDITED), "fields": sorted(form.changed_data)},
-            address=actor.address,
-        )
+        after = {**audit.facts(obj, AUDITED), "fields": sorted(form.changed_data)}
+        _written(request, "user.change" if change else "user.create", obj, before, after)
         revisions.bump()
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        """Another's password: written to the audit log as a fact."""
+        with transaction.atomic():
+            answer: HttpResponse = super().user_change_password(request, id, form_url)
+            user = self.get_object(request, id)
+            if user is not None and request.method == "POST" and answer.status_code == FOUND:
+                _written(request, "user.password", user)
+        return answer
+
+
+def _written(
+    request: HttpRequest,
+    action: str,
+    user: User,
+    before: audit.Facts | None = None,
+    after: audit.Facts | None = None,
+) -> None:
+    actor = actor_of(request)
+    audit.record(
+        organization=None,
+        actor=actor.public_id,
+        action=action,
+        target=user.public_id,
+        before=before,
+        after=after,
+        address=actor.address,
+    )

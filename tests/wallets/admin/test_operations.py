@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from keeptrusts.lib import money
 from tests import factories
@@ -364,6 +365,21 @@ def test_the_platforms_change_of_a_person_is_written_down(root: Client, acme: Co
     assert record.before == {"is_active": True, "is_superuser": False}
     assert record.after["is_active"] is False
     assert "new@example.com" not in str(record.after)
+
+
+def test_a_new_password_is_written_down_as_a_fact(root: Client, acme: Company) -> None:
+    url = reverse("admin:auth_user_password_change", args=[acme.member.pk])
+    password = "correct horse battery"
+    values = {"usable_password": "true", "password1": password, "password2": password}
+    assert root.post(url, values).status_code == 302
+    assert User.objects.get(pk=acme.member.pk).check_password(password)
+    record = AuditRecord.objects.get()
+    assert (record.action, record.after) == ("user.password", None)
+
+
+def test_an_organization_sets_no_password(acme: Company, sign_in: SignIn) -> None:
+    url = reverse("admin:auth_user_password_change", args=[acme.member.pk])
+    assert sign_in(acme.admin).get(url).status_code == 403
 
 
 def test_an_export_is_streamed_and_written_down(acme: Company, sign_in: SignIn) -> None:
