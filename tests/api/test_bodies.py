@@ -38,6 +38,9 @@ def test_numbers_are_read_exactly(world: World, admin: Caller) -> None:
         ('{"amount": Infinity}', 400, "parse_error"),
         ('{"amount": 1e99999999999999999999}', 400, "parse_error"),
         ("{not json", 400, "parse_error"),
+        ('{"\\u0000": 1}', 400, "parse_error"),
+        ('{"amount": {"\\ud800": 1}}', 400, "parse_error"),
+        ('{"amount": 1, "currency": "\\ud800"}', 422, "unsupported_currency"),
         (b"\xff\xfe", 400, "parse_error"),
         ("[" * 100_000, 400, "parse_error"),
         ("[1, 2]", 422, "invalid_body"),
@@ -54,6 +57,11 @@ def test_a_body_that_cannot_be_used_is_a_clear_error(
     assert (answer.status, answer.error["code"]) == (status, code)
     assert answer.error["message"]
     assert world.balances() == before
+
+
+def test_an_answer_may_quote_half_a_character(admin: Caller) -> None:
+    answer = admin.call("POST", "limits", raw='{"period": "\\ud800", "amount": 1}')
+    assert (answer.status, answer.error["details"]["field"]) == (422, "period")
 
 
 def test_the_last_of_two_equal_keys_counts(world: World, admin: Caller) -> None:

@@ -21,7 +21,9 @@ def visible(
     """
     if permissions.allows(actor, action, organization=organization):
         return Q()
-    seen = Q(**{f"{team}__in": own_teams(actor, action, organization)})
+    seen = NOTHING
+    if team:
+        seen = Q(**{f"{team}__in": own_teams(actor, action, organization)})
     mine = _own(actor, action, organization)
     if mine and user and actor.user:
         return seen | Q(**{user: actor.user.pk})

@@ -1,6 +1,7 @@
 """JSON without floats: numbers are parsed as ``Decimal`` or ``int`` and printed in fixed point."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, NoReturn
@@ -17,6 +18,8 @@ from keeptrusts.lib import money
 
 MAX_BODY_BYTES = 256 * 1024
 _LONG_INTEGER = 40
+_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
+"""What JSON can escape and no database stores: NUL, and halves of characters."""
 
 
 class BodyTooLarge(APIException):
@@ -43,9 +46,23 @@ def _constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of two equal names the last counts."""
+    found = dict(pairs)
+    if _UNUSABLE.search("".join(found)):
+        raise ValueError("a name holds characters that no text may hold")
+    return found
+
+
 def loads(text: str) -> Any:
     """The value of a JSON text; raises ``ValueError``, or ``RecursionError`` for deep nesting."""
-    return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant)
+    return json.loads(
+        text,
+        parse_float=_decimal,
+        parse_int=_integer,
+        parse_constant=_constant,
+        object_pairs_hook=_object,
+    )
 
 
 class ExactJSONParser(BaseParser):
@@ -81,7 +98,20 @@ def _default(value: Any) -> Any:
 
 def dumps(value: Any) -> bytes:
     """JSON bytes of ``value``; a ``Decimal`` becomes a fixed-point number token."""
-    return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # A text of the caller's that is quoted in an error may hold half a character.
+        return orjson.dumps(_mended(value), default=_default, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _mended(value: Any) -> Any:
+    """The same with ``?`` for what UTF-8 cannot say."""
+    if isinstance(value, Mapping):
+        return {_mended(name): _mended(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 class ExactJSONRenderer(BaseRenderer):

@@ -15,6 +15,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from keeptrusts.lib.rest.fields import YEARS
+
 DEFAULT_LIMIT, MAX_LIMIT, MAX_CURSOR = 50, 200, 2000
 FORWARD, BACKWARD = "f", "b"
 
@@ -157,6 +159,6 @@ def _typed(model: type[Model], name: str, text: Any) -> Any:
     value = field.to_python(text)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(text)
-    if isinstance(value, datetime) and value.tzinfo is None:
+    if isinstance(value, datetime) and (value.tzinfo is None or value.year not in YEARS):
         raise ValueError(text)
     return value
