@@ -166,10 +166,14 @@ class Settlement:
         due = [self._kept.popleft() for _ in range(min(len(self._kept), MAX_BATCH))]
         return due + batch
 
-    def _post(self, batch: list[Item]) -> None:
+    def _post(self, batch: list[Item], *, again: bool = True) -> None:
         try:
             results = ledger.post([item.operation for item in batch], alongside=events.write)
         except LedgerUnavailable:
+            if again and self.available:
+                # A connection that broke while it was idle says nothing about the database.
+                self._post(batch, again=False)
+                return
             self._away()
             self._put_aside(batch)
         except Exception as error:

@@ -58,7 +58,6 @@ NOT_ENFORCED = (
     NotEnforced(("policies", "*"), _given, "texts are not moderated"),
     NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),
     NotEnforced(("providers", "targets"), _several, "only the first target of a model is used"),
-    NotEnforced(("providers", "targets", "*", "on_disconnect"), _is("stop"), "answers are drained"),
 )
 
 

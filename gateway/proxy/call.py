@@ -19,6 +19,7 @@ from keeptrusts.lib import ids
 from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
 
 HEARTBEAT_SECONDS = 30.0
+DISCONNECTED = "client_disconnected"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +103,11 @@ class Call:
         """Whether the event is on its way and no hold is left."""
         return self._closed
 
+    @property
+    def stops_on_disconnect(self) -> bool:
+        """Whether the target's answers end with their client."""
+        return self.admission is not None and self.admission.target.on_disconnect == "stop"
+
     def holding(self) -> None:
         """From now on a hold may exist, whatever becomes of the reserve."""
         self._held = True
@@ -184,8 +190,8 @@ class Call:
         event = self.event
         event.verdict, event.status, event.reason_code = verdict, status, reason
         event.latency_ms = self.elapsed_ms()
-        if self.gone and "client_disconnected" not in event.flags:
-            event.flags.append("client_disconnected")
+        if self.gone:
+            event.flags.append(DISCONNECTED)
         return event
 
     def _common(self) -> dict[str, Any]:

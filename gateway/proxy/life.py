@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from gateway.proxy import admission, answers, errors, refusals, sse, upstream
-from gateway.proxy.call import Call
+from gateway.proxy.call import DISCONNECTED, Call
 from gateway.proxy.errors import Rejected, UpstreamFailure
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.upstream import Response, Upstream
@@ -263,4 +263,4 @@ def _interrupted(call: Call) -> Rejected:
 def _why(call: Call) -> str:
     if call.stopping:
         return call.stopping
-    return "client_disconnected" if call.gone else "internal_error"
+    return DISCONNECTED if call.gone else "internal_error"

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from gateway.proxy.call import HEARTBEAT_SECONDS, Call
+from gateway.proxy.call import DISCONNECTED, HEARTBEAT_SECONDS, Call
 from gateway.proxy.life import Life
 from gateway.snapshot import Snapshot
 
@@ -19,7 +19,7 @@ class Running:
     def __init__(self, life: Life) -> None:
         self._life = life
         self._calls: set[Call] = set()
-        self._draining: set[Call] = set()
+        self._draining: dict[Call, asyncio.TimerHandle] = {}
         self._beats: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -38,18 +38,20 @@ class Running:
 
     def _end(self, call: Call) -> None:
         self._calls.discard(call)
-        self._draining.discard(call)
+        deadline = self._draining.pop(call, None)
+        if deadline is not None:
+            deadline.cancel()
 
     def left(self, call: Call) -> None:
         """The client is gone: a stream is read to its end where there is room, else cut."""
         call.leave()
         if call not in self._calls or not call.streamed:
             return
-        if len(self._draining) >= MAX_DRAINS:
-            call.stop("client_disconnected")
+        if len(self._draining) >= MAX_DRAINS or call.stops_on_disconnect:
+            call.stop(DISCONNECTED)
             return
-        self._draining.add(call)
-        asyncio.get_running_loop().call_later(DRAIN_SECONDS, call.stop, "client_disconnected")
+        loop = asyncio.get_running_loop()
+        self._draining[call] = loop.call_later(DRAIN_SECONDS, call.stop, DISCONNECTED)
 
     def cut(self, snapshot: Snapshot) -> None:
         """End what a stop switch with ``cut`` stops."""

@@ -20,6 +20,13 @@ PASSED_ON = (b"openai-", b"anthropic-")
 HANDED_BACK = ("openai-", "anthropic-", "retry-after", "x-request-id")
 """Answer headers with these beginnings go to the client."""
 
+OWN_HEADERS = {
+    "content-type": "application/json",
+    "accept": "*/*",
+    "accept-encoding": "identity",
+    "user-agent": "keeptrusts",
+}
+
 Response = aiohttp.ClientResponse
 
 
@@ -37,8 +44,6 @@ class Upstream:
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("user-agent", "accept", "content-type"),
-            auto_decompress=True,
             read_bufsize=2**18,
         )
 
@@ -85,7 +90,7 @@ class Upstream:
 
 
 def _headers(target: Target, given: Mapping[bytes, bytes]) -> dict[str, str]:
-    headers = {"content-type": "application/json", "accept-encoding": "identity"}
+    headers = dict(OWN_HEADERS)
     for name, value in given.items():
         if name.startswith(PASSED_ON):
             headers[name.decode("latin-1")] = value.decode("latin-1")

@@ -150,3 +150,15 @@ def test_a_stop_with_cut_ends_what_runs(world: World, serve: Serve) -> None:
 
     assert b'"code":"stopped"' in rest
     assert world.event().reason_code == "stopped"
+
+
+def test_a_target_may_stop_with_its_client(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
+    gateway = serve(target={"on_disconnect": "stop"})
+
+    _leave(gateway, world.key, when_seen=b"two", stream=True)
+
+    event = world.event()
+    gate.open()
+    assert (event.completion_tokens, event.reason_code) == (2, "client_disconnected")

@@ -69,6 +69,27 @@ def test_exactly_as_many_pass_as_the_wallet_can_pay(
     assert verification.verify().problems == []
 
 
+@pytest.mark.postgres_only
+def test_two_gateways_share_one_wallet(world: World, serve: Serve) -> None:
+    hold, usage = _hold(world)
+    world.team = factories.make_team(world.organization, "ten", draws_on_parent=False)
+    _fund_exactly(world, hold * PAYABLE)
+    world.upstream.behave(usage=usage)
+    first, second = serve(), serve()
+
+    async def both() -> list[Counter[int]]:
+        return await asyncio.gather(
+            *(_ask_all(gateway.url, world.key, stream=False) for gateway in (first, second))
+        )
+
+    answers = asyncio.run(both())
+
+    assert sum(answers, Counter()) == {200: PAYABLE, 402: 2 * CLIENTS - PAYABLE}
+    assert len(world.upstream.requests) == PAYABLE
+    assert world.wallet.posted == 0
+    assert verification.verify().problems == []
+
+
 def _fund_exactly(world: World, amount: int) -> Any:
     from keeptrusts.lib import money
 
