@@ -40,6 +40,8 @@ def supervise(folder: Path, modes: list[str]) -> None:
 def child(mode: str, folder: Path) -> None:
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "failing":
+        sys.exit(3)
     pids = [os.getpid()]
     if mode == "family":
         pids.append(subprocess.Popen(["sleep", "600"]).pid)

@@ -26,6 +26,20 @@ def model(folder: Path, *options: str) -> Iterator[tuple[Running, str]]:
         yield server, f"http://127.0.0.1:{port}/v1"
 
 
+@pytest.fixture(scope="module")
+def real_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the real model, loaded once for the tests that only ask it."""
+    with model(tmp_path_factory.mktemp("model")) as (_, url):
+        yield url
+
+
+@pytest.fixture
+def echo_model(tmp_path: Path) -> Iterator[str]:
+    """The URL of the echo model."""
+    with model(tmp_path, "--echo") as (_, url):
+        yield url
+
+
 def post(url: str, body: dict[str, Any]) -> str:
     request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode())
     with urllib.request.urlopen(request, timeout=120) as answer:
@@ -42,13 +56,15 @@ BODY = {"model": NAME, "max_tokens": 8, "messages": [{"role": "user", "content":
 STREAM = {**BODY, "stream": True, "stream_options": {"include_usage": True}}
 
 
-@pytest.mark.parametrize("options", [(), ("--echo",)], ids=["smollm2", "echo"])
-def test_answers_plain_and_streaming_with_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
-    with model(tmp_path, *options) as (_, url):
-        with urllib.request.urlopen(f"{url}/models", timeout=60) as answer:
-            assert [entry["id"] for entry in json.load(answer)["data"]] == [NAME]
-        plain = json.loads(post(url, BODY))
-        streamed = chunks(post(url, STREAM))
+@pytest.mark.parametrize("server", ["real_model", "echo_model"])
+def test_answers_plain_and_streaming_with_usage(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(server)
+    with urllib.request.urlopen(f"{url}/models", timeout=60) as answer:
+        assert [entry["id"] for entry in json.load(answer)["data"]] == [NAME]
+    plain = json.loads(post(url, BODY))
+    streamed = chunks(post(url, STREAM))
     assert plain["model"] == NAME
     assert plain["choices"][0]["message"]["content"]
     usage = plain["usage"]
@@ -59,9 +75,8 @@ def test_answers_plain_and_streaming_with_usage(tmp_path: Path, options: tuple[s
     assert streamed[-1]["usage"]["prompt_tokens"] == usage["prompt_tokens"]
 
 
-def test_equal_requests_report_equal_usage(tmp_path: Path) -> None:
-    with model(tmp_path) as (_, url):
-        first, second = (json.loads(post(url, BODY))["usage"] for _ in range(2))
+def test_equal_requests_report_equal_usage(real_model: str) -> None:
+    first, second = (json.loads(post(real_model, BODY))["usage"] for _ in range(2))
     assert second["prompt_tokens_details"] == first["prompt_tokens_details"]
     assert second["prompt_tokens"] == first["prompt_tokens"]
 
@@ -74,17 +89,19 @@ def test_the_echo_model_says_what_it_is(tmp_path: Path) -> None:
     assert content == "[echo model, not a language model] Say hello."
 
 
-def test_the_echo_model_refuses_what_is_no_chat(tmp_path: Path) -> None:
-    with model(tmp_path, "--echo") as (_, url):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            post(url, {"messages": 7})
-        with refused.value as error:
-            assert error.code == 400
-            assert json.load(error)["error"]["code"] == "invalid_messages"
+def test_the_echo_model_refuses_what_is_no_chat(echo_model: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        post(echo_model, {"messages": 7})
+    with refused.value as error:
+        assert error.code == 400
+        assert json.load(error)["error"]["code"] == "invalid_messages"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("options", [(), ("--echo",)], ids=["smollm2", "echo"])
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [((), signal.SIGTERM), (("--echo",), signal.SIGTERM), (("--echo",), signal.SIGINT)],
+    ids=["smollm2-term", "echo-term", "echo-int"],
+)
 def test_ends_cleanly_when_told(tmp_path: Path, options: tuple[str, ...], number: int) -> None:
     with model(tmp_path, *options) as (server, _):
         assert server.stop(number) == 0

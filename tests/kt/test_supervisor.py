@@ -80,10 +80,10 @@ def test_a_child_that_crashes_again_and_again_ends_everything(tmp_path: Path) ->
 
 
 def test_a_child_that_ends_while_starting_is_no_success(tmp_path: Path) -> None:
-    with supervising(tmp_path, "steady", "crashing") as supervisor:
+    with supervising(tmp_path, "steady", "failing") as supervisor:
         supervisor.until_says("failed: ")
         assert supervisor.process.wait(timeout=30) == 1
-    assert "failed: crashing ended with exit code 3 while starting (see " in supervisor.text()
+    assert "failed: failing ended with exit code 3 while starting (see " in supervisor.text()
 
 
 def test_output_of_a_child_is_in_its_log(tmp_path: Path) -> None:
