@@ -146,6 +146,14 @@ def test_promise_05_a_hold_opens_once_extends_in_order_and_closes_once(tenant: T
     ]  # fmt: skip
 
 
+def test_promise_05_a_settle_at_another_cost_is_refused(tenant: Tenant) -> None:
+    tenant.fund(team=100)
+    id = tenant.hold(10)
+    settles = [tenant.settle(id, 9), tenant.settle(id, 8), tenant.settle(id, 9)]
+    assert codes(ledger.post(settles)) == ["ok", "conflict", "replayed"]
+    assert tenant.numbers("team") == (91, 0, 0)
+
+
 def test_promise_05_a_hold_swept_is_settled_late_at_most_once(tenant: Tenant) -> None:
     tenant.fund(team=100)
     id = tenant.hold(30)

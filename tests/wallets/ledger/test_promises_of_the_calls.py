@@ -18,10 +18,23 @@ from wallets.models import Entry, Reservation, Wallet
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
 Refusal = Callable[[Tenant], Operation]
+
+
+def draw_above_a_cap(tenant: Tenant) -> Operation:
+    """What the team may not give is not taken from above it."""
+    candidates = (
+        ledger.Candidate(wallet=tenant.refs["friend"]),
+        ledger.Candidate(wallet=tenant.refs["team"], counters=(tenant.use(8),)),
+        ledger.Candidate(wallet=tenant.refs["org"]),
+    )
+    return tenant.reserve(9, candidates=candidates)
+
+
 REFUSALS: dict[str, tuple[str, Refusal]] = {
     "reserve above the balance": ("insufficient_balance", lambda t: t.reserve(101)),
     "reserve above a limit": ("limit_exceeded", lambda t: t.reserve(9, counters=(t.use(8),))),
-    "reserve on a frozen wallet": ("wallet_frozen", lambda t: t.reserve(1, "friend", "team")),
+    "draw above a cap": ("insufficient_balance", draw_above_a_cap),
+    "reserve on a frozen wallet": ("wallet_frozen", lambda t: t.reserve(1, "user", "team")),
     "reserve on no wallet": (
         "not_found",
         lambda t: t.reserve(1, candidates=(ledger.Candidate(wallet=ledger.Ref(id=0, rank=1)),)),
@@ -45,8 +58,8 @@ REFUSALS: dict[str, tuple[str, Refusal]] = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_promise_08_a_refusal_changes_no_byte(tenant: Tenant, name: str) -> None:
-    tenant.fund(team=100)
-    Wallet.objects.filter(pk=tenant.refs["friend"].id).update(frozen=True)
+    tenant.fund(team=100, org=100)
+    Wallet.objects.filter(pk=tenant.refs["user"].id).update(frozen=True)
     tenant.hold(1, counters=(tenant.use(8),))
     ledger.post_one(tenant.credit(1, "team"))
     code, refusal = REFUSALS[name]
