@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from keeptrusts.lib import money
 from keeptrusts.lib.ids import uuid7
-from tests.wallets.ledger.world import Tenant, codes
+from tests.wallets.ledger.world import FAR, Tenant, codes
 from wallets import ledger
 from wallets.ledger import Candidate, Operation
-from wallets.models import Entry
+from wallets.models import CreditLot, Entry, Reservation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
@@ -180,3 +181,37 @@ def test_an_expiry_takes_what_is_due_as_far_as_it_is_free(tenant: Tenant) -> Non
     results = ledger.post([expire, expire])
     assert [(r.state, r.amount) for r in results] == [("expired", 30), ("nothing_due", 0)]
     assert tenant.numbers("org") == (70, 70, 0)
+
+
+TEXTS = ["", "NULL", '"', "\\", "{a,b}", "it's", "%s $1 %(x)s", "two\nlines\t", "é 😀", "x" * 120]
+
+
+def test_texts_arrive_as_they_were_sent(tenant: Tenant) -> None:
+    tenant.fund(team=100)
+    batch = [tenant.reserve(1, model=text, facts={text: [text, None, 1]}) for text in TEXTS]
+    assert set(codes(ledger.post(batch))) == {"ok"}
+    for operation in batch:
+        row = Reservation.objects.get(pk=operation.id)
+        assert (row.model, row.facts) == (operation.model, operation.facts)
+    models = Entry.objects.filter(type="reserve", organization=tenant.id).order_by("seq")
+    assert list(models.values_list("model", flat=True)) == TEXTS
+
+
+@pytest.mark.parametrize("amount", [1, 10**16, 10_000_000 * money.NANO, money.MAX_BALANCE])
+def test_the_largest_amounts_are_exact(tenant: Tenant, amount: int) -> None:
+    ledger.post([tenant.credit(amount, "team")])
+    id = tenant.hold(amount)
+    result = ledger.post_one(tenant.settle(id, amount + money.MAX_BALANCE))
+    assert (result.charged, result.written_off) == (amount, money.MAX_BALANCE)
+    assert tenant.numbers("team") == (0, 0, 0)
+
+
+def test_a_credit_that_expires_opens_a_lot(tenant: Tenant) -> None:
+    ledger.post([tenant.credit(5), tenant.credit(7, expires_at=FAR)])
+    lots = CreditLot.objects.filter(wallet_id=tenant.refs["org"].id)
+    assert list(lots.values_list("seq", "amount", "expires_at")) == [(2, 7, FAR)]
+
+
+def test_what_is_no_operation_is_buried(tenant: Tenant) -> None:
+    stray = Operation(organization_id=tenant.id)
+    assert codes(ledger.post([stray, tenant.credit(5)])) == ["ledger_fault", "ok"]

@@ -1,5 +1,6 @@
 """When the database refuses, waits or is away: the others go through, nothing is lost."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -291,3 +292,32 @@ def test_many_small_batches_lose_nothing_to_a_busy_database(tenant: Tenant) -> N
     assert tenant.numbers("team") == (1_000, 192, 0)
     assert Entry.objects.filter(type="reserve").count() == 192
     assert Wallet.objects.filter(debt__gt=0).count() == 0
+
+
+def blocked_database() -> Any:
+    """Another connection that has locked what every write needs."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5ms'")
+        session = Busy().session
+        session.execute("LOCK wallets_wallet IN ACCESS EXCLUSIVE MODE")
+        return session
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 5")
+    session = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    session.execute("BEGIN IMMEDIATE")
+    return session
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_stays_locked_is_too_busy_and_buries_nobody(tenant: Tenant) -> None:
+    tenant.fund(team=100)
+    batch = [tenant.reserve(1), tenant.reserve(1)]
+    session = blocked_database()
+    assert codes(ledger.post(batch)) == ["ledger_unavailable", "ledger_unavailable"]
+    session.rollback()
+    session.close()
+    assert DeadLetter.objects.count() == 0
+    assert codes(ledger.post(batch)) == ["ok", "ok"]
+    connection.close()
+    assert tenant.numbers("team") == (100, 2, 0)

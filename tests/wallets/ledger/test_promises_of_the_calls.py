@@ -68,6 +68,44 @@ def test_promise_08_a_refusal_changes_no_byte(tenant: Tenant, name: str) -> None
     assert tables() == before
 
 
+def test_promise_08_a_frozen_wallet_extends_nothing_but_settles_what_it_holds(
+    tenant: Tenant,
+) -> None:
+    tenant.fund(team=100)
+    id = tenant.hold(10)
+    Wallet.objects.filter(pk=tenant.refs["team"].id).update(frozen=True)
+    batch = [tenant.extend(id, 1, 5), tenant.settle(id, 12), tenant.reserve(1)]
+    assert codes(ledger.post(batch)) == ["wallet_frozen", "ok", "wallet_frozen"]
+    assert tenant.numbers("team") == (88, 0, 0)
+
+
+def test_promise_08_a_hold_that_is_closed_takes_no_heartbeat_and_pays_no_refund(
+    tenant: Tenant,
+) -> None:
+    tenant.fund(org=100)
+    id = tenant.hold(10, "org", kind="dispute", ttl=None)
+    ledger.post_one(tenant.refund(id))
+    before = tables()
+    batch = [
+        tenant.heartbeat(id, 5),
+        tenant.payment_refund(5, "paypal:refund:1", reservation=id),
+        tenant.extend(id, 1, 5),
+    ]
+    assert codes(ledger.post(batch)) == ["conflict", "conflict", "conflict"]
+    assert tables() == before
+
+
+def test_promise_08_an_adjustment_takes_no_more_than_is_available(tenant: Tenant) -> None:
+    tenant.fund(team=100)
+    id = tenant.hold(50)
+    ledger.post_one(tenant.settle(id, 40))
+    tenant.hold(50)
+    assert codes(ledger.post([tenant.adjust(id, -11)])) == ["insufficient_balance"]
+    assert codes(ledger.post([tenant.adjust(id, -10)])) == ["ok"]
+    assert tenant.numbers("team") == (50, 50, 0)
+    assert tenant.wallet("team").total_spent == 50
+
+
 def test_promise_08_a_refusal_is_raised_where_one_is_posted(tenant: Tenant) -> None:
     tenant.fund(team=100)
     with pytest.raises(InsufficientFunds) as caught:
