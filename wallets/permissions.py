@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from wallets.errors import Forbidden, NotFound
 from wallets.models import Membership, Organization, Team, TeamMembership, User
-from wallets.tenancy import Actor, Kind
+from wallets.tenancy import Actor
 
 Role = Membership.Role
 
@@ -171,6 +171,12 @@ def require_platform(actor: Actor) -> None:
 
 def grantable(actor: Actor, role: str, *, organization: Organization) -> bool:
     """Whether ``actor`` holds every right of ``role``: nobody grants what they do not have."""
+    narrow = not all(_in_scope(actor, action) for action in BY_ROLE[role])
+    return not narrow and holds_role(actor, role, organization=organization)
+
+
+def holds_role(actor: Actor, role: str, *, organization: Organization) -> bool:
+    """The same but for token scopes: enough where what is granted is as narrow as the actor."""
     if actor.platform:
         return True
     if not actor.belongs_to(organization):
@@ -231,7 +237,7 @@ def _role_allows(
 
 def _knows(actor: Actor, organization: Organization, team: Team | None, user: User | None) -> bool:
     """Whether the actor may know that it exists, so that a refusal gives nothing away."""
-    if actor.platform or actor.kind is Kind.SYSTEM or (team is None and user is None):
+    if actor.platform or (team is None and user is None):
         return True
     if team is not None and team.organization_id != organization.pk:
         return False

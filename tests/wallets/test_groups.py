@@ -1,6 +1,7 @@
 """Consumer groups."""
 
 import pytest
+from django.utils import timezone
 
 from tests import factories
 from tests.wallets.conftest import Company
@@ -28,6 +29,19 @@ def test_a_name_is_used_once_in_an_organization(acme: Company, globex: Company) 
     groups.create_group(actor=globex.actor("admin"), team=globex.team, name="ci")
     with pytest.raises(Conflict):
         groups.create_group(actor=acme.actor("admin"), team=acme.other_team, name="ci")
+
+
+def test_an_archived_team_gets_no_consumer_group(acme: Company) -> None:
+    acme.team.archived_at = timezone.now()
+    with pytest.raises(Conflict) as refused:
+        groups.create_group(actor=acme.actor("admin"), team=acme.team, name="ci")
+    assert refused.value.code == "team_archived"
+
+
+def test_renaming_to_the_same_is_no_change(acme: Company) -> None:
+    group = factories.make_consumer_group(acme.team, "ci")
+    groups.rename_group(actor=acme.actor("admin"), group=group, name="ci")
+    assert not AuditRecord.objects.exists()
 
 
 def test_renaming_is_written_down(acme: Company) -> None:

@@ -201,6 +201,28 @@ def test_a_billing_admin_cannot_grant_a_role_that_reads_the_audit_log(acme: Comp
     assert not permissions.grantable(billing, "auditor", organization=acme.organization)
 
 
+def test_a_narrow_token_grants_no_role_that_is_wider(acme: Company) -> None:
+    actor = dataclasses.replace(acme.actor(ADMIN), scopes=frozenset({"members.*", "*.read"}))
+    assert permissions.grantable(actor, "auditor", organization=acme.organization)
+    assert not permissions.grantable(actor, "admin", organization=acme.organization)
+    assert permissions.holds_role(actor, "admin", organization=acme.organization)
+
+
+def test_nobody_grants_a_role_in_a_foreign_organization(acme: Company, globex: Company) -> None:
+    admin = acme.actor(ADMIN)
+    assert not permissions.grantable(admin, "member", organization=globex.organization)
+
+
+def test_a_foreign_team_is_not_known_even_to_an_admin(acme: Company, globex: Company) -> None:
+    with pytest.raises(NotFound):
+        permissions.require(
+            acme.actor(ADMIN),
+            Action.TEAMS_MANAGE,
+            organization=acme.organization,
+            team=globex.team,
+        )
+
+
 @pytest.mark.parametrize(
     ("scope", "held", "answer"),
     [

@@ -104,6 +104,13 @@ def test_an_auditor_stops_nothing(acme: Company) -> None:
         pull(acme, acme.actor("auditor"), "model", "gpt-4o")
 
 
+def test_a_long_reason_is_refused(acme: Company) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        pull(acme, acme.actor("admin"), "model", "gpt-4o", reason="x" * 501)
+    assert refused.value.field == "reason"
+    assert not Stop.objects.exists()
+
+
 def test_an_unknown_scope_is_refused(acme: Company) -> None:
     with pytest.raises(InvalidInput) as refused:
         pull(acme, acme.actor("admin"), "planet", "earth")

@@ -28,6 +28,18 @@ def test_a_person_does_not_act_in_a_foreign_organization(acme: Company, globex: 
         tenancy.of_user(acme.admin, organization=globex.organization)
 
 
+def test_who_acts_in_no_organization_has_no_role_there(acme: Company) -> None:
+    root = tenancy.of_user(factories.make_platform_administrator())
+    assert (root.organization, root.role, root.platform) == (None, None, True)
+    assert root.acting_in(acme.organization).role is None
+
+
+def test_an_unknown_organization_is_not_found(acme: Company, globex: Company) -> None:
+    for public_id in ("org_0", globex.organization.public_id):
+        with pytest.raises(NotFound):
+            tenancy.resolve_organization(acme.actor("admin"), public_id)
+
+
 def test_a_token_of_a_person_acts_in_its_organization_only(acme: Company, globex: Company) -> None:
     Membership.objects.create(organization=globex.organization, user=acme.admin, role="admin")
     token = factories.make_token(acme.organization, acme.admin).token

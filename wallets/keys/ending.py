@@ -98,7 +98,7 @@ def _require_rights(actor: Actor, token: ApiToken) -> None:
     narrower = not actor.scopes or (
         scopes and all(permissions.covered(scope, actor.scopes) for scope in scopes)
     )
-    if not narrower or not permissions.grantable(
+    if not narrower or not permissions.holds_role(
         actor, token.role, organization=token.organization
     ):
         raise Forbidden("You cannot grant rights you do not have.", code="rights_exceeded")

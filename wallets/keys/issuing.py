@@ -184,7 +184,7 @@ def _check_account(account: ServiceAccount, organization: Organization, role: st
 
 def _check_role(actor: Actor, organization: Organization, role: str) -> str:
     checks.choice(role, Membership.Role, field="role")
-    if not permissions.grantable(actor, role, organization=organization):
+    if not permissions.holds_role(actor, role, organization=organization):
         raise Forbidden("You cannot grant rights you do not have.", code="rights_exceeded")
     return role
 

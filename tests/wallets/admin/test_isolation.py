@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 from django.contrib import admin
-from django.db.models import Model
-from django.test import Client
+from django.db.models import ForeignKey, Model
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from gateway.models import DecisionEvent, ModelPrice
@@ -154,6 +154,20 @@ def test_autocomplete_finds_nothing_foreign(two: Two, source: str, field: str, t
     found = {item["id"] for item in answer.json()["results"]}
     assert found & (foreign - same_key) == set()
     assert "globex" not in answer.content.decode().lower()
+
+
+@by_label
+def test_choices_of_foreign_keys_are_the_own_rows(
+    two: Two, model: type[Model], rf: RequestFactory
+) -> None:
+    request = rf.get("/")
+    request.user = two.acme.admin
+    model_admin = admin.site._registry[model]
+    for field in model._meta.concrete_fields:
+        if isinstance(field, ForeignKey) and field.related_model in two.foreign:
+            choices = model_admin.formfield_for_foreignkey(field, request).queryset
+            assert two.own[field.related_model] in choices
+            assert two.foreign[field.related_model] not in choices
 
 
 def test_choices_of_operation_forms_are_the_own_people(two: Two) -> None:

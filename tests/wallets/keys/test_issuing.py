@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests import factories
 from tests.wallets.conftest import Company
-from wallets import keys, revisions
+from wallets import keys, revisions, tenancy
 from wallets.errors import Conflict, Forbidden, InvalidInput, Refused
 from wallets.models import ApiToken, AuditRecord, GatewayKey
 from wallets.tenancy import Actor
@@ -76,6 +76,20 @@ def test_a_narrow_token_makes_no_wider_one(acme: Company) -> None:
 def test_an_auditors_token_makes_no_token(acme: Company) -> None:
     with pytest.raises(Forbidden):
         issue(acme, "auditor", role="member")
+
+
+def test_a_platform_administrator_makes_a_platform_token(
+    acme: Company, globex: Company, platform: Actor
+) -> None:
+    token, _ = issue(acme, actor=platform, owner=platform.user, scopes=("platform",))
+    assert tenancy.of_token(token).belongs_to(globex.organization)
+
+
+def test_an_archived_team_gets_no_personal_key(acme: Company) -> None:
+    acme.team.archived_at = timezone.now()
+    with pytest.raises(Conflict):
+        keys.issue_user_key(actor=acme.actor("member"), team=acme.team, user=acme.member)
+    assert not GatewayKey.objects.exists()
 
 
 def test_only_the_platform_makes_platform_tokens(acme: Company) -> None:
@@ -162,7 +176,12 @@ def test_an_archived_group_gets_no_key(acme: Company) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("allowed_models", [""]), ("allowed_models", [7]), ("default_tags", {"project": "x" * 121})],
+    [
+        ("allowed_models", ["m"] * 101),
+        ("allowed_models", [""]),
+        ("allowed_models", [7]),
+        ("default_tags", {"project": "x" * 121}),
+    ],
 )
 def test_models_and_tags_are_short_texts(acme: Company, field: str, value: object) -> None:
     group = factories.make_consumer_group(acme.team)

@@ -1,6 +1,9 @@
 """People, their roles, and what ends when they go."""
 
+import dataclasses
+
 import pytest
+from django.utils import timezone
 
 from tests import factories
 from tests.wallets.conftest import Company
@@ -48,6 +51,7 @@ def test_the_audit_log_holds_no_name_and_no_address_of_a_person(acme: Company) -
     [
         ("username", "no spaces allowed"),
         ("username", ""),
+        ("username", "x" * 151),
         ("username", "acme-lead"),
         ("username", "ACME-Lead"),
         ("email", "nowhere"),
@@ -198,6 +202,41 @@ def test_an_admin_appoints_a_lead(acme: Company) -> None:
 def test_a_stranger_joins_no_team(acme: Company, globex: Company) -> None:
     with pytest.raises(NotFound):
         people.add_to_team(actor=acme.actor("admin"), team=acme.team, user=globex.member)
+
+
+def test_nobody_joins_an_archived_team(acme: Company) -> None:
+    acme.other_team.archived_at = timezone.now()
+    with pytest.raises(Conflict) as refused:
+        people.add_to_team(actor=acme.actor("admin"), team=acme.other_team, user=acme.member)
+    assert refused.value.code == "team_archived"
+
+
+def test_joining_twice_is_joining_once(acme: Company) -> None:
+    people.add_to_team(actor=acme.actor("admin"), team=acme.team, user=acme.member)
+    assert TeamMembership.objects.filter(user=acme.member).count() == 1
+    assert not AuditRecord.objects.exists()
+
+
+def test_who_is_not_in_a_team_does_not_leave_it(acme: Company) -> None:
+    with pytest.raises(NotFound):
+        people.remove_from_team(actor=acme.actor("admin"), team=acme.team, user=acme.billing)
+
+
+def test_another_admin_may_be_made(acme: Company) -> None:
+    people.set_role(
+        actor=acme.actor("admin"), organization=acme.organization, user=acme.billing, role="admin"
+    )
+    assert Membership.objects.filter(role="admin").count() == 2
+
+
+def test_a_narrow_token_makes_nobody_admin(acme: Company) -> None:
+    narrow = dataclasses.replace(acme.actor("admin"), scopes=frozenset({"members.manage"}))
+    with pytest.raises(Forbidden) as refused:
+        people.set_role(
+            actor=narrow, organization=acme.organization, user=acme.member, role="admin"
+        )
+    assert refused.value.code == "rights_exceeded"
+    assert Membership.objects.get(user=acme.member).role == "member"
 
 
 def test_leaving_a_team_revokes_the_keys_there_only(acme: Company) -> None:

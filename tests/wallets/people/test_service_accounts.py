@@ -1,5 +1,7 @@
 """Service accounts."""
 
+import dataclasses
+
 import pytest
 
 from tests import factories
@@ -42,6 +44,16 @@ def test_only_admins_make_service_accounts(acme: Company, name: str) -> None:
         people.create_service_account(
             actor=acme.actor(name), organization=acme.organization, name="ci"
         )
+    assert not ServiceAccount.objects.exists()
+
+
+def test_a_narrow_token_makes_no_admin_account(acme: Company) -> None:
+    narrow = dataclasses.replace(acme.actor("admin"), scopes=frozenset({"tokens.manage"}))
+    with pytest.raises(Forbidden) as refused:
+        people.create_service_account(
+            actor=narrow, organization=acme.organization, name="ci", role="admin"
+        )
+    assert refused.value.code == "rights_exceeded"
     assert not ServiceAccount.objects.exists()
 
 

@@ -1,6 +1,7 @@
 """Wallets of people in teams, and settings of wallets."""
 
 import pytest
+from django.utils import timezone
 
 from keeptrusts.lib import money
 from tests import factories
@@ -79,6 +80,20 @@ def test_the_organization_wallet_draws_on_nothing(acme: Company) -> None:
     wallet = factories.organization_wallet(acme.organization)
     with pytest.raises(InvalidInput):
         people.set_draws(actor=acme.actor("admin"), wallet=wallet, draws_on_parent=False)
+
+
+def test_a_cap_is_changed_by_itself(acme: Company) -> None:
+    wallet = factories.team_wallet(acme.team)
+    people.set_draws(actor=acme.actor("admin"), wallet=wallet, draw_per_month=9)
+    found = factories.team_wallet(acme.team)
+    assert (found.draws_on_parent, found.draw_per_day, found.draw_per_month) == (True, None, 9)
+
+
+def test_an_archived_team_gets_no_user_wallet(acme: Company) -> None:
+    acme.team.archived_at = timezone.now()
+    with pytest.raises(Conflict):
+        people.create_user_wallet(actor=acme.actor("admin"), team=acme.team, user=acme.member)
+    assert not Wallet.objects.filter(user=acme.member).exists()
 
 
 def test_the_low_threshold_decides_what_is_low(acme: Company) -> None:
