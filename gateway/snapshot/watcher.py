@@ -21,6 +21,7 @@ from gateway import connections
 from gateway.policy import PolicyError, PolicyFile, Severity, load
 from gateway.pricing import catalogue
 from gateway.snapshot import load as reading
+from gateway.snapshot import loads
 from gateway.snapshot.snapshot import Snapshot, UnusablePolicy
 from wallets.models import GatewayKey
 
@@ -140,8 +141,9 @@ class Watcher:
         before = self.current
         self.current = snapshot
         self._loaded_at = time.monotonic()
-        if before is not None and before.policy != snapshot.policy:
+        if before is None or before.policy != snapshot.policy:
             log.info("policy file in force: version %s", snapshot.policy.config_version)
+            loads.record(snapshot.policy, snapshot.organization.id)
         if self._on_change is not None:
             self._on_change(snapshot)
 

@@ -4,25 +4,31 @@ import json
 import socket
 
 import pytest
+from django.db import transaction
 
 from gateway.models import DecisionEvent
 from tests.fakes.upstream import Gate
 from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import RunningGateway, chat, eventually
-from wallets.models import Reservation
+from wallets import revisions
+from wallets.models import Reservation, Stop, Wallet
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
 
-def _leave(gateway: RunningGateway, key: str, *, when_seen: bytes = b"", **fields: object) -> None:
-    """Send a request, wait until ``when_seen`` has come back, and hang up."""
+def _request(key: str, **fields: object) -> bytes:
     body = json.dumps(chat(**fields)).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nx-consumer-group: {key}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
+    return head.encode() + body
+
+
+def _leave(gateway: RunningGateway, key: str, *, when_seen: bytes = b"", **fields: object) -> None:
+    """Send a request, wait until ``when_seen`` has come back, and hang up."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
-        connection.sendall(head.encode() + body)
+        connection.sendall(_request(key, **fields))
         seen = b""
         while when_seen and when_seen not in seen:
             seen += connection.recv(65_536)
@@ -125,9 +131,6 @@ def test_a_shutdown_charges_what_came_and_leaves_no_hold(world: World, serve: Se
 
 
 def test_a_stop_with_cut_ends_what_runs(world: World, serve: Serve) -> None:
-    from wallets import revisions
-    from wallets.models import Stop
-
     gate = Gate()
     world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
     gateway = serve()
@@ -162,3 +165,20 @@ def test_a_target_may_stop_with_its_client(world: World, serve: Serve) -> None:
     event = world.event()
     gate.open()
     assert (event.completion_tokens, event.reason_code) == (2, "client_disconnected")
+
+
+def test_who_leaves_while_the_hold_is_taken_is_not_served(world: World, serve: Serve) -> None:
+    gateway = serve()
+
+    with transaction.atomic():
+        # The ledger waits for this wallet; nothing can be held until the block ends.
+        Wallet.objects.select_for_update().get(pk=world.wallet.pk)
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+            connection.sendall(_request(world.key))
+            eventually(lambda: len(gateway.application.running) == 1)
+        eventually(lambda: _has_left(gateway))
+
+    assert world.event().reason_code == "client_disconnected"
+    assert world.upstream.requests == []
+    assert world.wallet.reserved == 0
+    assert world.wallet.total_spent == 0

@@ -2,11 +2,10 @@
 
 import pytest
 
-from gateway import pricing
 from tests import factories
 from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import eventually
-from wallets.models import GatewayKey
+from wallets.models import AuditRecord, GatewayKey
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
@@ -18,6 +17,20 @@ def test_a_changed_policy_file_is_read_while_requests_go_on(world: World, serve:
     gateway.write_policy(world.policy(group={"allowed_models": ["gpt-4o"]}))
 
     eventually(lambda: gateway.chat(world.key).status == 403, seconds=5)
+
+
+def test_each_policy_file_in_force_is_in_the_audit_log(world: World, serve: Serve) -> None:
+    gateway = serve()
+    serve()
+    gateway.write_policy(world.policy(group={"allowed_models": ["gpt-4o"]}))
+    eventually(lambda: gateway.chat(world.key).status == 403, seconds=5)
+
+    first, second = AuditRecord.objects.filter(action="policy.load").order_by("pk")
+    assert (first.actor, first.before) == ("gateway", None)
+    assert second.before == first.after
+    assert second.after["consumer_groups"][0]["allowed_models"] == ["gpt-4o"]
+    assert second.target == f"policy:{second.after['config_version']}"
+    assert world.key not in str([first.after, second.after])
 
 
 def test_a_broken_policy_file_keeps_the_old_one(
@@ -48,7 +61,6 @@ def _set_price(world: World) -> None:
     from gateway.models import ModelPrice
     from wallets import revisions
 
-    assert pricing.set_price
     ModelPrice.objects.create(
         provider="openai",
         model="gpt-4o-mini",
