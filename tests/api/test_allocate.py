@@ -8,6 +8,8 @@ from tests.api.conftest import World
 from tests.factories import nano
 from wallets.models import AuditRecord
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_team_is_funded_from_the_organization(world: World, admin: Caller) -> None:
     answer = admin.post(

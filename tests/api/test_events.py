@@ -10,6 +10,8 @@ from tests.api.client import Caller
 from tests.api.conftest import World
 from tests.factories import nano
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
 def events(world: World) -> dict[str, str]:

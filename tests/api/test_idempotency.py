@@ -10,6 +10,8 @@ from tests.api.conftest import World, caller
 from tests.factories import nano
 from wallets.models import AuditRecord, Claim
 
+pytestmark = pytest.mark.engines
+
 BODIES: dict[str, dict[str, Any]] = {
     "wallets/credit": {"amount": 7, "description": "x"},
     "wallets/allocate": {"team_id": "team_engineering", "amount": 7},

@@ -12,6 +12,8 @@ from tests import factories
 from tests.api.client import Answer, Caller
 from tests.api.conftest import World
 
+pytestmark = pytest.mark.engines
+
 
 def _follow(admin: Caller, link: str) -> Answer:
     return admin.call("GET", link.partition("testserver")[2])

@@ -10,6 +10,8 @@ from tests.api.client import Caller
 from tests.api.conftest import World
 from wallets.models import Wallet
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_team_has_budget_spend_and_what_is_left(world: World, admin: Caller) -> None:
     factories.spend(world.wallet(world.engineering), "0.0000171")

@@ -9,6 +9,8 @@ from tests import factories
 from tests.api.client import Caller
 from tests.api.conftest import World
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
 def path(world: World) -> str:

@@ -8,6 +8,8 @@ from tests.api.conftest import World
 from tests.factories import nano
 from wallets.models import AuditRecord, Wallet
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_wallet_is_shown_with_all_its_numbers(world: World, admin: Caller) -> None:
     factories.spend(world.wallet(world.engineering), "0.0000171")

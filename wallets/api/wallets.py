@@ -167,7 +167,9 @@ class TransactionFilters(filters.FilterSet):
 
 
 def _sized(rows: QuerySet[Entry]) -> QuerySet[Any]:
-    return rows.alias(change=F("d_posted") - F("d_reserved") - F("d_debt"))
+    # Without the wrapper Django takes the difference for a 32-bit number on PostgreSQL.
+    change = ExpressionWrapper(F("d_posted") - F("d_reserved") - F("d_debt"), BigIntegerField())
+    return rows.alias(change=change)
 
 
 class Transactions(ListView):
