@@ -1,6 +1,8 @@
 """The audit log: who changed what, from what to what, from where. Append-only, opaque ids only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +15,21 @@ from wallets.models import AuditRecord, Organization
 Facts = Mapping[str, Any]
 
 TARGET_LENGTH = 200
+
+_address: ContextVar[str | None] = ContextVar("address of the caller", default=None)
+
+
+@contextmanager
+def calling_from(address: str | None) -> Iterator[None]:
+    """Changes inside are written down as made from ``address``, unless they say otherwise.
+
+    For entrances that know it; operations need not hand it on.
+    """
+    token = _address.set(address)
+    try:
+        yield
+    finally:
+        _address.reset(token)
 
 
 def record(
@@ -38,7 +55,7 @@ def record(
         target=target[:TARGET_LENGTH],
         before=_plain(before),
         after=_plain(after),
-        address=address,
+        address=address or _address.get(),
     )
 
 

@@ -96,6 +96,7 @@ def test_who_did_it_is_written_down(world: World, admin: Caller) -> None:
     record = AuditRecord.objects.get(action="wallet.allocation")
     assert record.actor.startswith("tok_")
     assert record.organization == world.acme
+    assert record.address == "127.0.0.1"
 
 
 def test_bulk_moves_everything(world: World, admin: Caller) -> None:

@@ -14,10 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from keeptrusts.lib.client_address import client_address
 from keeptrusts.lib.rest import jsonbody
 from keeptrusts.lib.rest.pagination import KeysetPagination
 from keeptrusts.lib.rest.serializers import Input
-from wallets import permissions, tenancy
+from wallets import audit, permissions, tenancy
 from wallets.errors import InvalidInput
 from wallets.ledger import Claimed
 from wallets.models import Organization, Team, User
@@ -42,6 +43,11 @@ class View(APIView):
     """Knows the caller and reads strict input. Everything else is the operation's own."""
 
     query_shape: ClassVar[type[Input]] = OrganizationInput
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Handle the call; what it changes is written down with where it came from."""
+        with audit.calling_from(client_address(request) or None):
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what no database can store before anything looks at it."""
