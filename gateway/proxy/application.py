@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway import policy, tokens
+from gateway import connections, policy, tokens
 from gateway.proxy import catalogue, errors, identity
 from gateway.proxy.call import Call
 from gateway.proxy.errors import Rejected
@@ -82,6 +82,7 @@ class Application:
         await self.settlement.close()
         await self.watcher.close()
         await self.upstream.close()
+        await asyncio.to_thread(connections.close_pool)
 
     def _changed(self, snapshot: Snapshot) -> None:
         """Called in the watcher's thread."""

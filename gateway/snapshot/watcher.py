@@ -142,8 +142,9 @@ class Watcher:
         self.current = snapshot
         self._loaded_at = time.monotonic()
         if before is None or before.policy != snapshot.policy:
-            log.info("policy file in force: version %s", snapshot.policy.config_version)
             loads.record(snapshot.policy, snapshot.organization.id)
+        if before is not None and before.policy != snapshot.policy:
+            log.info("policy file in force: version %s", snapshot.policy.config_version)
         if self._on_change is not None:
             self._on_change(snapshot)
 

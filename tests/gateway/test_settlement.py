@@ -124,3 +124,63 @@ def test_closing_writes_what_is_left(world: World) -> None:
     _run(leave)
 
     assert DecisionEvent.objects.count() == 50
+
+
+def _away_after_commit(monkeypatch: pytest.MonkeyPatch, *, calls: int) -> None:
+    """The next ``calls`` batches are committed, but the connection breaks before the answer."""
+    post = ledger.post
+    left = [calls]
+
+    def breaking(operations: Any, **options: Any) -> list[Result]:
+        results = post(operations, **options)
+        left[0] -= 1
+        if left[0] >= 0:
+            raise LedgerUnavailable("The database is away; try again.")
+        return results
+
+    monkeypatch.setattr(settlement.ledger, "post", breaking)
+
+
+def test_a_hold_whose_commit_is_unknown_is_returned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = _reserve(world)
+    _away_after_commit(monkeypatch, calls=2)
+
+    async def reserve_once(own: Settlement) -> None:
+        with pytest.raises(LedgerUnavailable):
+            await own.submit(reserve)
+
+    _run(reserve_once)
+
+    assert Reservation.objects.get().state == "refunded"
+    assert world.wallet.reserved == 0
+
+
+def test_a_connection_that_broke_while_idle_is_no_outage(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = _reserve(world)
+    _away_after_commit(monkeypatch, calls=1)
+
+    async def reserve_once(own: Settlement) -> Result:
+        return await own.submit(reserve)
+
+    assert _run(reserve_once).state == "held"
+    assert Reservation.objects.get().state == "held"
+
+
+def test_a_settle_is_repeated_until_the_database_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = factories.hold(world.wallet, "0.01")
+    settle = ledger.Settle(id=hold.pk, organization_id=world.organization.pk, cost=500)
+    _away_after_commit(monkeypatch, calls=4)
+
+    async def settle_once(own: Settlement) -> Result:
+        return await own.submit(settle)
+
+    result = _run(settle_once)
+
+    assert (result.charged, result.replayed) == (500, True)
+    assert world.wallet.total_spent == 500

@@ -40,6 +40,7 @@ def test_cost_and_balance_stand_in_a_comment_before_the_end(world: World, serve:
     answer = gateway.chat(world.key, stream=True)
 
     assert answer.raw.endswith(b": keeptrusts cost=0.0000171 balance=9.9999829\n\ndata: [DONE]\n\n")
+    assert answer.raw.count(b"[DONE]") == 1
 
 
 def test_usage_is_asked_for_upstream_and_hidden_from_who_did_not_ask(
