@@ -1,5 +1,7 @@
 """Consumer groups: named sets of gateway clients whose requests a team pays."""
 
+from contextlib import AbstractContextManager
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,8 +25,8 @@ def create_group(*, actor: Actor, team: Team, name: str) -> ConsumerGroup:
     if team.archived_at is not None:
         raise Conflict("The team is archived.", code="team_archived")
     name = checks.name(name, most=NAME_LENGTH)
-    _check_free(team, name)
-    group = ConsumerGroup.objects.create(organization=team.organization, team=team, name=name)
+    with _unique(name):
+        group = ConsumerGroup.objects.create(organization=team.organization, team=team, name=name)
     checks.written(
         actor,
         team.organization,
@@ -40,16 +42,15 @@ def rename_group(*, actor: Actor, group: ConsumerGroup, name: str) -> ConsumerGr
     """Call a consumer group otherwise; its keys stay. Raises as ``create_group`` does."""
     _require(actor, group.team)
     name = checks.name(name, most=NAME_LENGTH)
-    if name != group.name:
-        _check_free(group.team, name)
-    checks.change(
-        actor,
-        group.organization,
-        group,
-        {"name": name},
-        action="consumer_group.rename",
-        target=group.public_id,
-    )
+    with _unique(name):
+        checks.change(
+            actor,
+            group.organization,
+            group,
+            {"name": name},
+            action="consumer_group.rename",
+            target=group.public_id,
+        )
     return group
 
 
@@ -79,7 +80,5 @@ def _require(actor: Actor, team: Team) -> None:
     permissions.require(actor, Action.KEYS_MANAGE, organization=team.organization, team=team)
 
 
-def _check_free(team: Team, name: str) -> None:
-    taken = ConsumerGroup.objects.filter(organization_id=team.organization_id, name=name)
-    if taken.exists():
-        raise Conflict(f"There is a consumer group {name} already.", code="name_taken")
+def _unique(name: str) -> AbstractContextManager[None]:
+    return checks.unique(f"There is a consumer group {name} already.", code="name_taken")

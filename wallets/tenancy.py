@@ -164,8 +164,6 @@ def resolve_organization(actor: Actor, public_id: str | None = None) -> Organiza
     found = Organization.objects.filter(public_id=public_id).first()
     if found is None or not actor.belongs_to(found):
         raise NotFound(f"There is no organisation {public_id}.")
-    if actor.kind is Kind.TOKEN and not actor.platform and found != actor.organization:
-        raise NotFound(f"There is no organisation {public_id}.")
     return found
 
 

@@ -34,6 +34,12 @@ def test_who_acts_in_no_organization_has_no_role_there(acme: Company) -> None:
     assert root.acting_in(acme.organization).role is None
 
 
+def test_the_system_acts_everywhere_and_owns_nothing(acme: Company) -> None:
+    actor = tenancy.system("cli")
+    assert (actor.public_id, actor.user, actor.platform) == ("cli", None, True)
+    assert actor.belongs_to(acme.organization)
+
+
 def test_an_unknown_organization_is_not_found(acme: Company, globex: Company) -> None:
     for public_id in ("org_0", globex.organization.public_id):
         with pytest.raises(NotFound):

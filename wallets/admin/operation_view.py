@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from keeptrusts.lib.money import InvalidAmount
+from wallets import audit
 from wallets.admin.operation import Call, Operation, Shown
 from wallets.errors import Refused
 from wallets.staff import actor_of
@@ -58,7 +59,8 @@ class OperationsMixin(admin.ModelAdmin):
         ]
         try:
             if "confirmed" in request.POST:
-                return self._run(request, operation, calls)
+                with audit.calling_from(actor.address):
+                    return self._run(request, operation, calls)
             lines = [(call.row, operation.lines(call)) for call in calls]
         except REFUSALS as error:
             form.add_error(None, error.message)

@@ -1,15 +1,17 @@
 """Checks of input that several operations share, and the one way they write a change down."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from keeptrusts.lib import money
 from wallets import audit, revisions
-from wallets.errors import InvalidInput
+from wallets.errors import Conflict, InvalidInput
 from wallets.models import Organization
 from wallets.models.people import SLUG
 from wallets.tenancy import Actor
@@ -61,6 +63,16 @@ def amount(value: int | None, *, field: str) -> int | None:
     if value is not None and not 0 <= value <= money.MAX_BALANCE:
         raise InvalidInput(field, "must be between 0 and 4,000,000,000 US dollars, or empty.")
     return value
+
+
+@contextmanager
+def unique(message: str, *, code: str) -> Iterator[None]:
+    """What is written inside meets a unique constraint: Conflict, even for two at once."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise Conflict(message, code=code) from None
 
 
 def given(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,9 @@ def create_person(
     user = User(username=username.strip(), email=User.objects.normalize_email(email.strip()))
     _check_person(user, password)
     user.set_password(password)
-    user.save()
+    # Somebody else may have taken the name or the address since the check.
+    with checks.unique("The user name or e-mail address is taken.", code="person_exists"):
+        user.save()
     _join(actor, organization, user, role)
     return user
 
@@ -58,9 +60,8 @@ def add_member(
     known = Membership.objects.filter(user=user, organization_id__in=list(actor.memberships))
     if not actor.platform and not known.exists():
         raise NotFound("There is no such person.")
-    if Membership.objects.filter(organization=organization, user=user).exists():
-        raise Conflict("This person is a member already.", code="already_member")
-    return _join(actor, organization, user, role)
+    with checks.unique("This person is a member already.", code="already_member"):
+        return _join(actor, organization, user, role)
 
 
 @transaction.atomic

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from wallets import permissions
-from wallets.errors import Conflict, InvalidInput
+from wallets.errors import InvalidInput
 from wallets.models import Organization, Wallet
 from wallets.people import checks
 from wallets.people.checks import UNCHANGED, Unchanged
@@ -35,9 +35,8 @@ def create_organization(
         monthly_credit_limit=checks.amount(monthly_credit_limit, field="monthly_credit_limit"),
     )
     _check_funding(organization)
-    if Organization.objects.filter(slug=slug).exists():
-        raise Conflict(f"There is an organisation {slug} already.", code="slug_taken")
-    organization.save()
+    with checks.unique(f"There is an organisation {slug} already.", code="slug_taken"):
+        organization.save()
     Wallet.objects.create(organization=organization, scope=Wallet.Scope.ORGANIZATION)
     checks.written(
         actor,

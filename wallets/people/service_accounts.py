@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from wallets import permissions
-from wallets.errors import Conflict, Forbidden
+from wallets.errors import Forbidden
 from wallets.models import Membership, Organization, ServiceAccount
 from wallets.people import checks
 from wallets.permissions import Action
@@ -24,9 +24,8 @@ def create_service_account(
     checks.choice(role, Membership.Role, field="role")
     if not permissions.grantable(actor, role, organization=organization):
         raise Forbidden("You cannot grant rights you do not have.", code="rights_exceeded")
-    if ServiceAccount.objects.for_organization(organization).filter(name=name).exists():
-        raise Conflict("There is a service account of this name already.", code="name_taken")
-    account = ServiceAccount.objects.create(organization=organization, name=name, role=role)
+    with checks.unique("There is a service account of this name already.", code="name_taken"):
+        account = ServiceAccount.objects.create(organization=organization, name=name, role=role)
     checks.written(
         actor,
         organization,

@@ -40,9 +40,8 @@ def create_team(
         "draw_per_day": checks.amount(draw_per_day, field="draw_per_day"),
         "draw_per_month": checks.amount(draw_per_month, field="draw_per_month"),
     }
-    if Team.objects.for_organization(organization).filter(slug=slug).exists():
-        raise Conflict(f"There is a team {slug} already.", code="slug_taken")
-    team.save()
+    with checks.unique(f"There is a team {slug} already.", code="slug_taken"):
+        team.save()
     above = Wallet.objects.get(organization=organization, scope=Wallet.Scope.ORGANIZATION)
     Wallet.objects.create(
         organization=organization, scope=Wallet.Scope.TEAM, team=team, parent=above, **draws

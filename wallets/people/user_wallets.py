@@ -36,22 +36,21 @@ def create_user_wallet(
         raise Conflict("The team is archived.", code="team_archived")
     if not TeamMembership.objects.filter(team=team, user=user).exists():
         raise InvalidInput("user_id", "must name a member of the team: add them to it first.")
-    if Wallet.objects.filter(team=team, user=user).exists():
-        raise Conflict("This person has a wallet in the team already.", code="wallet_exists")
     draws = {
         "draws_on_parent": draws_on_team,
         "draw_per_day": checks.amount(draw_per_day, field="draw_per_day"),
         "draw_per_month": checks.amount(draw_per_month, field="draw_per_month"),
     }
     above = Wallet.objects.get(team=team, scope=Wallet.Scope.TEAM)
-    wallet = Wallet.objects.create(
-        organization=organization,
-        scope=Wallet.Scope.USER,
-        team=team,
-        user=user,
-        parent=above,
-        **draws,
-    )
+    with checks.unique("This person has a wallet in the team already.", code="wallet_exists"):
+        wallet = Wallet.objects.create(
+            organization=organization,
+            scope=Wallet.Scope.USER,
+            team=team,
+            user=user,
+            parent=above,
+            **draws,
+        )
     checks.written(
         actor,
         organization,

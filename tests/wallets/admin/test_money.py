@@ -11,6 +11,7 @@ from tests.wallets.admin.test_pages import address
 from tests.wallets.conftest import Company
 from wallets.admin import operation_view
 from wallets.models import (
+    AuditRecord,
     Entry,
     Organization,
     Reservation,
@@ -35,6 +36,8 @@ def test_a_confirmed_credit_is_an_entry_by_that_person(root: Client, acme: Compa
     entry = Entry.objects.latest("pk")
     assert (entry.type, entry.notes) == ("credit", "goodwill")
     assert entry.actor == User.objects.get(username="root").public_id
+    record = AuditRecord.objects.get()
+    assert (record.actor, record.address) == (entry.actor, "127.0.0.1")
 
 
 def test_confirming_twice_credits_once(root: Client, acme: Company) -> None:
