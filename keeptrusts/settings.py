@@ -163,6 +163,14 @@ if PRODUCTION and not POSTGRESQL:
     stop("DATABASE_URL", "is not PostgreSQL", "use postgres://user:password@host:5432/name")
 if POSTGRESQL and POOL_SIZE:
     DATABASE["OPTIONS"]["pool"] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": 10}
+if POSTGRESQL and env.flag("KEEPTRUSTS_DB_PREPARE", default=True):
+    # The ledger's statements are parsed once per connection. They are planned anew each time: a
+    # plan from when a table was empty would go on reading the whole table when it is large.
+    given = DATABASE["OPTIONS"].get("options", "")
+    DATABASE["OPTIONS"] |= {
+        "prepare_threshold": 5,
+        "options": f"{given} -c plan_cache_mode=force_custom_plan".strip(),
+    }
 if not POSTGRESQL:
     # IMMEDIATE takes the write lock first: a transaction that reads and then writes never fails
     # half way. FULL: a commit survives a power cut.

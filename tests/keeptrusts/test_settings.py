@@ -118,7 +118,16 @@ def test_a_socket_directory_becomes_the_host(load: Any) -> None:
     database = settings["DATABASES"]["default"]
     assert (database["HOST"], database["PORT"]) == ("/run/postgresql", "5433")
     assert (database["USER"], database["NAME"]) == ("kt", "ledger")
-    assert set(database["OPTIONS"]) == {"pool"}
+    assert set(database["OPTIONS"]) == {"pool", "prepare_threshold", "options"}
+
+
+def test_statements_are_prepared_unless_a_pooler_cannot(load: Any) -> None:
+    url = "postgres://kt@db/ledger"
+    prepared = load(DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+    assert prepared["prepare_threshold"] == 5
+    assert prepared["options"] == "-c plan_cache_mode=force_custom_plan"
+    plain = load(DATABASE_URL=url, KEEPTRUSTS_DB_PREPARE="false")
+    assert set(plain["DATABASES"]["default"]["OPTIONS"]) == {"pool"}
 
 
 def test_embedded_keeps_its_database_and_secrets_in_the_data_directory(

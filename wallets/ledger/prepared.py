@@ -14,22 +14,25 @@ from django.db.backends.utils import CursorWrapper
 from psycopg.types.datetime import TimestamptzLoader
 
 
-class PreparedCursor(psycopg.RawCursor[Any]):
+class BoundCursor(psycopg.RawCursor[Any]):
     """Takes the project's ``%s``, sends ``$1``, ``$2`` …"""
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> "PreparedCursor":
-        """Prepare the statement where the connection allows it, and run it."""
-        super().execute(_numbered(query), params, prepare=True, **options)
+    prepare = True
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "BoundCursor":
+        """Run the statement, prepared where the connection allows it."""
+        super().execute(_numbered(query), params, prepare=self.prepare, **options)
         return self
 
 
 def cursor(connection: BaseDatabaseWrapper) -> CursorWrapper:
     """A cursor on Django's own connection, inside its transaction, its errors and its log."""
     connection.ensure_connection()
-    own: Any = PreparedCursor(connection.connection)
+    own: Any = BoundCursor(connection.connection)
     # Django's loader turns every time into the connection's zone, in Python; any zone does here.
     own.adapters.register_loader("timestamptz", TimestamptzLoader)
     if connection.queries_logged:
+        own.prepare = False  # the driver would not tell the log what it sent
         return connection.make_debug_cursor(own)
     return connection.make_cursor(own)
 
