@@ -14,4 +14,5 @@ class PayPalIpnConfig(AppConfig):
 
     name = "paypal.standard.ipn"
     label = "ipn"
+    verbose_name = "PayPal notifications"
     default_auto_field = "django.db.models.AutoField"

@@ -197,6 +197,7 @@ class Revision(models.Model):
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name = "configuration revision"
         constraints = [models.CheckConstraint(condition=Q(id=1), name="revision_is_one_row")]
 
     def __str__(self) -> str:

@@ -55,6 +55,7 @@ class ApiToken(Credential):
     )
 
     class Meta:
+        verbose_name = "API token"
         constraints = [
             models.CheckConstraint(
                 condition=Q(user__isnull=True) ^ Q(service_account__isnull=True),

@@ -130,6 +130,7 @@ class CreditLot(models.Model):
     objects = TenantQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "expiring credit"
         constraints = [
             models.UniqueConstraint(fields=["wallet", "seq"], name="credit_lot_one_per_entry"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="credit_lot_holds_something"),

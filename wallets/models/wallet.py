@@ -237,6 +237,8 @@ class Entry(models.Model):
     objects = TenantQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "ledger entry"
+        verbose_name_plural = "ledger entries"
         constraints = [
             models.UniqueConstraint(fields=["wallet", "seq"], name="entry_seq_unique_in_wallet"),
             models.UniqueConstraint(
