@@ -27,6 +27,7 @@ class WalletCard:
     draws_on_parent: bool
     draw_per_day: int | None
     draw_per_month: int | None
+    draw_caps: int = 0
 
     @property
     def ref(self) -> Ref:
@@ -41,6 +42,7 @@ class WalletCard:
             team_id=wallet.team_id, user_id=wallet.user_id, parent_id=wallet.parent_id,
             draws_on_parent=wallet.draws_on_parent, draw_per_day=wallet.draw_per_day,
             draw_per_month=wallet.draw_per_month,
+            draw_caps=wallet.draw_caps,
         )  # fmt: skip
 
 
@@ -69,7 +71,9 @@ def _draw_caps(card: WalletCard, consumer: Consumer, at: datetime) -> tuple[Coun
     )
     caps = (("day", card.draw_per_day), ("month", card.draw_per_month))
     return tuple(
-        counter_use(f"draw:{card.id}", consumer, at, period=period, cap=cap, **paid)
+        counter_use(
+            f"draw:{card.id}:{card.draw_caps}", consumer, at, period=period, cap=cap, **paid
+        )
         for period, cap in caps
         if cap is not None
     )

@@ -1,4 +1,4 @@
-"""Sums of nano-dollars that cannot overflow: SQLite's SUM over bigint does, so dollars and rest apart."""
+"""Sums of nano-dollars that cannot overflow, as SQLite's SUM over bigint does: in two parts."""
 
 from typing import Any
 

@@ -10,6 +10,7 @@ from keeptrusts.lib import ids
 from tests.factories import hold as hold_wallet
 from tests.factories import (
     make_organization,
+    make_personal_key,
     make_team,
     make_user,
     nano,
@@ -17,10 +18,10 @@ from tests.factories import (
     settle,
     team_wallet,
 )
-from wallets import allocations, cascade, ledger, limits
+from wallets import allocations, cascade, keys, ledger, limits, people, tenancy
 from wallets.errors import InvalidInput
 from wallets.ledger import Result
-from wallets.models import LimitCounter, Organization, Team, User, Wallet
+from wallets.models import Limit, LimitCounter, Organization, Team, User, Wallet
 from wallets.verification import verify
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
@@ -170,6 +171,50 @@ def test_counters_equal_open_holds(team: Team) -> None:
     assert verify().problems == []
     LimitCounter.objects.update(held=1)
     assert len(verify().problems) == 1
+
+
+def test_a_limit_set_again_counts_what_was_consumed_without_it(team: Team) -> None:
+    def set_ten() -> Limit:
+        return limits.set_limit(
+            organization=team.organization, team=team, period="day", amount=nano(10), actor="u"
+        )
+
+    limit = set_ten()
+    assert reserve(team, 1).ok
+    limits.remove_limit(limit=limit, actor="u")
+    assert reserve(team, 8).ok
+    set_ten()
+    assert reserve(team, 2).refusal is not None
+    assert reserve(team, 1).ok
+
+
+def test_a_draw_cap_set_again_counts_what_was_drawn_without_it(
+    organization: Organization, team: Team
+) -> None:
+    wallet, admin = team_wallet(team), tenancy.system()
+
+    def cap(amount: int | None) -> None:
+        people.set_draws(actor=admin, wallet=wallet, draw_per_day=amount)
+
+    cap(nano(400))
+    assert paid_by(reserve(team, 101)) == "organization"
+    cap(None)
+    assert paid_by(reserve(team, 250)) == "organization"
+    cap(nano(400))
+    assert reserve(team, 101).refusal is not None
+
+
+def test_a_successor_key_starts_where_its_predecessor_stands(team: Team, user: User) -> None:
+    key = make_personal_key(team, user).key
+    limits.set_limit(
+        organization=team.organization, key=key, period="day", amount=nano(10), actor="u"
+    )
+    hold_wallet(team_wallet(team), 4, key_id=key.pk)
+    actor = tenancy.of_user(user, organization=team.organization)
+    new, _ = keys.rotate(actor=actor, key=key)
+    assert LimitCounter.objects.get(
+        key__contains=f"limit:{Limit.objects.get(key=new).pk}:"
+    ).spent == (nano(4))
 
 
 def test_a_user_limit_needs_a_team(organization: Organization, user: User) -> None:

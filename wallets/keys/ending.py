@@ -6,7 +6,7 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from wallets import permissions
+from wallets import limits, permissions
 from wallets.errors import Conflict, Forbidden, InvalidInput
 from wallets.keys import secret as secrets
 from wallets.models import ApiToken, GatewayKey, Limit, Stop
@@ -145,8 +145,9 @@ def _noun(key: ApiToken | GatewayKey) -> str:
 
 
 def _copy_limits(old: GatewayKey, new: GatewayKey) -> None:
-    """The successor starts with the same limits, each with its own count."""
-    for limit in Limit.objects.filter(key=old):
-        Limit.objects.create(
+    """The successor has the same limits and starts where its predecessor stands."""
+    for limit in Limit.objects.filter(key=old).select_related("organization"):
+        copy = Limit.objects.create(
             organization_id=old.organization_id, key=new, period=limit.period, amount=limit.amount
         )
+        limits.carry_over(old=limit, new=copy)

@@ -66,6 +66,9 @@ class Wallet(models.Model):
     draw_per_month = models.BigIntegerField(
         null=True, blank=True, help_text="Nano-dollars; empty: no cap."
     )
+    draw_caps = models.IntegerField(
+        default=0, editable=False, help_text="Counts the caps that were set; names their counters."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()

@@ -83,7 +83,16 @@ def set_draws(
         changes["draw_per_day"] = checks.amount(draw_per_day, field="draw_per_day")
     if not isinstance(draw_per_month, Unchanged):
         changes["draw_per_month"] = checks.amount(draw_per_month, field="draw_per_month")
+    before = Wallet.objects.select_for_update(no_key=True, of=("self",)).get(pk=wallet.pk)
+    if _sets_a_cap(before, changes):
+        Wallet.objects.filter(pk=before.pk).update(draw_caps=before.draw_caps + 1)
     return _change(actor, wallet, changes, "wallet.draws")
+
+
+def _sets_a_cap(before: Wallet, changes: Mapping[str, object]) -> bool:
+    """Whether a cap comes where none was: its counter must know what was drawn meanwhile."""
+    caps = ("draw_per_day", "draw_per_month")
+    return any(getattr(before, name) is None and changes.get(name) is not None for name in caps)
 
 
 @transaction.atomic
