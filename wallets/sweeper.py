@@ -69,7 +69,10 @@ def _just_started() -> bool:
     if connection.vendor != "postgresql":
         return False
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp() - pg_postmaster_start_time() < %s", [ledger.TTL])
+        cursor.execute(
+            "SELECT clock_timestamp() - pg_postmaster_start_time() < make_interval(secs => %s)",
+            [ledger.TTL.total_seconds()],
+        )
         return bool(cursor.fetchone()[0])
 
 

@@ -156,7 +156,7 @@ class SqliteStore:
             "WHERE id IN (SELECT value FROM json_each(%s))",
             list(ids),
         )
-        return {row[0]: WalletRow(*row[:10], bool(row[10])) for row in rows}
+        return {row[0]: WalletRow(*(*row[:-1], bool(row[-1]))) for row in rows}
 
     def references(
         self, keys: list[tuple[str, str]]
