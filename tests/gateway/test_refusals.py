@@ -195,6 +195,24 @@ def test_debt_of_the_organization_refuses_what_costs_and_passes_what_does_not(
     assert gateway.chat(world.key, model="free-model").status == 200
 
 
+def test_debt_is_noticed_within_seconds_and_so_is_its_end(world: World, serve: Serve) -> None:
+    gateway = serve()
+    assert gateway.chat(world.key).status == 200
+    wallet = factories.organization_wallet(world.organization)
+
+    ledger.post_one(
+        ledger.PaymentRefund(
+            organization_id=world.organization.pk, wallet=factories.ref(wallet),
+            amount=factories.nano(200), reference="paypal:refund:1",
+        )
+    )  # fmt: skip
+    eventually(lambda: gateway.chat(world.key).status == 402, seconds=5)
+    assert gateway.chat(world.key).error["code"] == "organization_in_debt"
+
+    factories.fund(wallet, 300)
+    eventually(lambda: gateway.chat(world.key).status == 200, seconds=5)
+
+
 def test_a_stop_refuses_within_seconds_and_a_resume_lets_pass(world: World, serve: Serve) -> None:
     gateway = serve()
     assert gateway.chat(world.key).status == 200

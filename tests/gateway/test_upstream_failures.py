@@ -124,7 +124,7 @@ def test_the_total_timeout_ends_a_stream_that_trickles(world: World, serve: Serv
     gate = Gate()
     world.upstream.behave(gate_after=(1, gate), words=("one", " two", " three"))
     gateway = serve(
-        target={"timeouts": {"connect": 1.0, "first_byte": 5.0, "idle": 5.0, "total": 0.4}}
+        target={"timeouts": {"connect": 1.0, "first_byte": 60.0, "idle": 60.0, "total": 0.4}}
     )
 
     answer = gateway.chat(world.key, stream=True)
