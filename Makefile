@@ -34,8 +34,8 @@ run: install ## start everything on this machine: make run ARGS="--port 8000"
 
 test: install ## the suite on SQLite, then what touches money on PostgreSQL: make test ARGS="-k reclaim"
 	@status=0; \
-	$(BIN)/pytest -n auto -m "not browser" $(ARGS) || status=1; \
-	$(BIN)/pytest -n auto --engine=postgres -m "(engines or postgres_only) and not browser" $(ARGS) || status=1; \
+	$(BIN)/pytest -n auto --dist loadscope -m "not browser" $(ARGS) || status=1; \
+	$(BIN)/pytest -n auto --dist loadscope --engine=postgres -m "(engines or postgres_only) and not browser" $(ARGS) || status=1; \
 	exit $$status
 
 check: check-style check-types check-imports check-templates check-django ## what CI checks; make -k check shows everything
