@@ -1,5 +1,6 @@
 """Database connections of the gateway's own threads: unpooled, with short timeouts."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 from django.db import Error, connections
@@ -13,25 +14,34 @@ NETWORK = {
     "tcp_user_timeout": 10_000,
 }
 """A database that vanished without a word is noticed within seconds, not within hours."""
+LEDGER: Mapping[str, str | int] = {
+    "lock_timeout": 500,
+    "statement_timeout": 10_000,
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""The ledger thread: statements are planned once, and look up by key even if they were planned
+while the tables were empty."""
 
 
-def take(*, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
-    """Give the calling thread a connection of its own, with these timeouts on PostgreSQL.
+def take(options: Mapping[str, str | int]) -> None:
+    """Give the calling thread a connection of its own, with these server settings on PostgreSQL.
 
-    The timeouts travel with the connection's start, so that a reconnect has them too.
+    They travel with the connection's start, so that a reconnect has them too.
     """
     shared = connections[ALIAS]
     shared.close()
     settings = deepcopy(shared.settings_dict)
     if shared.vendor == "postgresql":
-        options = settings["OPTIONS"]
-        options.pop("pool", None)
-        options["options"] = (
-            f"{options.get('options', '')} -c lock_timeout={lock_timeout_ms} "
-            f"-c statement_timeout={statement_timeout_ms}"
-        ).strip()
+        given = settings["OPTIONS"]
+        given.pop("pool", None)
+        words = [given.get("options", ""), *(f"-c {name}={options[name]}" for name in options)]
+        given["options"] = " ".join(words).strip()
         for name, value in NETWORK.items():
-            options.setdefault(name, value)
+            given.setdefault(name, value)
     connections[ALIAS] = type(shared)(settings, ALIAS)
 
 

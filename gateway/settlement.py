@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 MAX_BATCH = 256
 MAX_WAITING = 10_000
 MAX_KEPT_NOTES = 20_000
-LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 500, 10_000
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 DRAIN_SECONDS = 10.0
 
@@ -111,7 +110,7 @@ class Settlement:
     # The ledger thread's side
 
     def _run(self) -> None:
-        connections.take(lock_timeout_ms=LOCK_TIMEOUT_MS, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+        connections.take(connections.LEDGER)
         try:
             while not self._finished():
                 self._turn()

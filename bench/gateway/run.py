@@ -64,7 +64,7 @@ class Case:
 
 def run(*, short: bool) -> None:
     """Print the tables; about four minutes, one when ``short``."""
-    rounds, seconds = (1, 1.0) if short else (3, 2.5)
+    rounds, seconds = (1, 1.0) if short else (3, 2.0)
     print("\n## Gateway: closed-loop clients, stub upstream, gateway and database on one machine")
     with _site(seconds) as site:
         print(database.description(site.url))

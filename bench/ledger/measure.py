@@ -17,9 +17,12 @@ import django
 
 from bench.figures import median, percentile
 from bench.ledger.plan import SIZES, WALLETS, Plan
+from bench.machine import cpu_seconds
 
 HOLD, COST = 30_000_000, 1_140_000
 SEED = 20
+WARM_UP = 3
+"""Batches, the first of which only opens holds."""
 
 
 @dataclass
@@ -31,10 +34,13 @@ class Case:
     targets: list[Any]
     samples: list[list[float]] = field(default_factory=list)
     statements: list[int] = field(default_factory=list)
+    own_cpu: float = 0.0
+    server_cpu: float | None = 0.0
 
     def row(self) -> dict[str, Any]:
         """Medians over the rounds: operations per second and milliseconds per batch."""
         rates = [self.size * len(times) / sum(times) for times in self.samples]
+        done = self.size * sum(len(times) for times in self.samples)
         return {
             "wallets": self.wallets,
             "size": self.size,
@@ -42,6 +48,8 @@ class Case:
             "p50": 1000 * median([median(times) for times in self.samples]),
             "p99": 1000 * median([percentile(times, 0.99) for times in self.samples]),
             "statements": _span(self.statements),
+            "own": 1e6 * self.own_cpu / done,
+            "server": None if self.server_cpu is None else 1e6 * self.server_cpu / done,
         }
 
 
@@ -98,25 +106,48 @@ class Workload:
         )
 
 
+class Clock:
+    """Processor time of this process and of the server process that works for it."""
+
+    def __init__(self) -> None:
+        from django.db import connection
+
+        connection.ensure_connection()
+        own = connection.vendor == "postgresql"
+        self._server = connection.connection.info.backend_pid if own else None
+        self._before = self._now()
+
+    def _now(self) -> tuple[float, float | None]:
+        return time.process_time(), cpu_seconds(self._server) if self._server else None
+
+    def charge(self, case: Case) -> None:
+        """Add what was used since the beginning."""
+        (own, server), (own_before, server_before) = self._now(), self._before
+        case.own_cpu += own - own_before
+        known = None not in (server, server_before, case.server_cpu)
+        case.server_cpu = case.server_cpu + server - server_before if known else None
+
+
 def measure(case: Case, world: Any, seconds: float) -> None:
     """One round: warm up with three batches, then post batches for ``seconds``."""
     from wallets import ledger
 
     workload = Workload(world, case.targets, case.size)
-    times = []
-    ends = float("inf")
+    times: list[float] = []
+    ends, clock = float("inf"), Clock()
     for number, batch in enumerate(workload.batches()):
         began = time.perf_counter()
         results = ledger.post(batch)
         ended = time.perf_counter()
         if not all(result.ok for result in results):
             raise SystemExit(f"refused: {next(r.refusal for r in results if not r.ok)!r}")
-        if number == 3:
-            ends = ended + seconds
-        elif number > 3:
+        if number == WARM_UP:
+            ends, clock = ended + seconds, Clock()
+        elif number > WARM_UP:
             times.append(ended - began)
         if ended >= ends:
             break
+    clock.charge(case)
     case.samples.append(times)
     case.statements += _statements(workload)
 
@@ -142,8 +173,10 @@ def main() -> None:
     plan = Plan(**json.loads(sys.argv[1]))
     django.setup()
     from bench.world import build
+    from gateway import connections
     from wallets import verification
 
+    connections.take(connections.LEDGER)
     world = build(teams=WALLETS)
     cases = [
         Case(name, size, targets)

@@ -77,7 +77,7 @@ class Watcher:
     # The thread's side
 
     def _run(self) -> None:
-        connections.take(lock_timeout_ms=2_000, statement_timeout_ms=20_000)
+        connections.take({"lock_timeout": 2_000, "statement_timeout": 20_000})
         try:
             self._begin()
         except BaseException as error:
