@@ -13,7 +13,7 @@ from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
-QUEUE = f"keeptrusts-test-{os.getpid()}"
+QUEUE = f"keeptrusts-worker-{os.getpid()}"
 CELERY = [sys.executable, "-m", "celery", "-A", "keeptrusts.celery"]
 
 
