@@ -28,7 +28,7 @@ class EntryAdmin(TenantAdmin):
         *("created_at", "wallet", "seq", "type"),
         display.column("amount", sortable=False),
         display.column("balance_after", sortable=False),
-        *("reference", "actor", "notes"),
+        *("about", "actor", "notes"),
     )
     list_display_links = ("seq",)
     list_filter = ("type", "created_at", "organization")
@@ -53,6 +53,15 @@ class EntryAdmin(TenantAdmin):
         ("actor", lambda row: row.actor),
         ("notes", lambda row: row.notes),
     )
+
+    @admin.display(description="reference")
+    def about(self, entry: Entry) -> str:
+        """The outside reference, else the transfer or the hold the entry belongs to."""
+        if entry.reference:
+            return entry.reference
+        if entry.transfer:
+            return f"{entry.reason} {entry.transfer}"
+        return f"hold {entry.reservation}" if entry.reservation else display.NOTHING
 
 
 @admin.register(Reservation)

@@ -21,7 +21,7 @@ class WalletAdmin(TenantAdmin):
         display.column("debt"),
         display.column("total_allocated"),
         display.column("total_spent"),
-        *("status", "frozen"),
+        "state",
     )
     list_display_links = ("name",)
     list_filter = ("scope", "frozen", "organization", "team")
@@ -41,3 +41,9 @@ class WalletAdmin(TenantAdmin):
         *(operations.Credit, operations.Allocate, operations.Reclaim, operations.Freeze),
         *(operations.Unfreeze, operations.Draws, operations.Threshold),
     )
+
+    @admin.display(description="status")
+    def state(self, wallet: Wallet) -> str:
+        """Healthy, Low or Depleted; and whether it is frozen, in words."""
+        status = wallet.status.capitalize()
+        return f"{status}, frozen" if wallet.frozen else status
