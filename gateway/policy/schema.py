@@ -65,7 +65,7 @@ class EnvironmentRef(Section):
 
 
 class Timeouts(Section):
-    """Upstream timeouts in seconds."""
+    """Upstream timeouts in seconds; ``first_byte`` and ``idle`` bound streams only."""
 
     connect: Seconds = 5.0
     first_byte: Seconds = 60.0

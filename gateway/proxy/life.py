@@ -112,7 +112,11 @@ class Life:
         assert call.admission is not None
         admitted = call.admission
         async with self._upstream.post(
-            admitted.target, call.route.upstream_path, admitted.body, call.exchange.headers
+            admitted.target,
+            call.route.upstream_path,
+            admitted.body,
+            call.exchange.headers,
+            streamed=call.streamed,
         ) as response:
             call.event.ttfb_ms = call.elapsed_ms()
             _attempt(call, response.status)
@@ -162,8 +166,9 @@ class Life:
         """Forward until the end, or until something breaks off: that is the answer."""
         assert call.stream is not None and call.admission is not None
         splitter, stream = sse.Splitter(), call.stream
+        target = call.admission.target
         try:
-            async for part in upstream.parts_of(response, call.admission.target):
+            async for part in upstream.parts_of(response, target, idle=target.timeouts.idle):
                 block = splitter.feed(part)
                 forward = stream.feed(block) if block else b""
                 if forward and not call.gone:

@@ -54,10 +54,21 @@ class Upstream:
 
     @asynccontextmanager
     async def post(
-        self, target: Target, path: str, body: bytes, headers: Mapping[bytes, bytes]
+        self,
+        target: Target,
+        path: str,
+        body: bytes,
+        headers: Mapping[bytes, bytes],
+        *,
+        streamed: bool,
     ) -> AsyncIterator[Response]:
-        """The provider's answer once its status is there; raises ``UpstreamFailure``."""
-        response = await self._send(target, path, body, headers)
+        """The provider's answer once its status is there; raises ``UpstreamFailure``.
+
+        ``first_byte`` bounds streams only: a plain answer sends nothing until the model has
+        finished, and the caller bounds it by ``total``.
+        """
+        patience = target.timeouts.connect + target.timeouts.first_byte if streamed else None
+        response = await self._send(target, path, body, headers, patience)
         try:
             yield response
         finally:
@@ -65,15 +76,18 @@ class Upstream:
             response.release()
 
     async def _send(
-        self, target: Target, path: str, body: bytes, headers: Mapping[bytes, bytes]
+        self,
+        target: Target,
+        path: str,
+        body: bytes,
+        headers: Mapping[bytes, bytes],
+        patience: float | None,
     ) -> Response:
         assert self._session is not None
-        limits = target.timeouts
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=limits.connect, sock_connect=limits.connect
-        )
+        connect = target.timeouts.connect
+        timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
         try:
-            async with asyncio.timeout(limits.connect + limits.first_byte):
+            async with asyncio.timeout(patience):
                 return await self._session.post(
                     target.base_url + path,
                     data=body,
@@ -100,9 +114,12 @@ def _headers(target: Target, given: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 async def whole(response: Response, target: Target) -> bytes:
-    """The whole body; raises ``UpstreamFailure`` when it breaks off, stalls or is endless."""
+    """The whole body; raises ``UpstreamFailure`` when it breaks off or is endless.
+
+    However slowly it comes: the caller bounds it by ``total``.
+    """
     parts, size = [], 0
-    async for part in parts_of(response, target):
+    async for part in parts_of(response, target, idle=None):
         parts.append(part)
         size += len(part)
         if size > MAX_ANSWER:
@@ -112,9 +129,13 @@ async def whole(response: Response, target: Target) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def parts_of(response: Response, target: Target) -> AsyncIterator[bytes]:
-    """The body as it arrives; raises ``UpstreamFailure`` when it breaks off or stalls."""
-    content, idle = response.content, target.timeouts.idle
+async def parts_of(
+    response: Response, target: Target, *, idle: float | None
+) -> AsyncIterator[bytes]:
+    """The body as it arrives; raises ``UpstreamFailure`` when it breaks off, or stalls for ``idle``
+    seconds.
+    """
+    content = response.content
     try:
         while True:
             part = content.read_nowait()

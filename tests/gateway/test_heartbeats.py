@@ -1,6 +1,7 @@
 """Long requests keep their hold alive and say what they have cost so far."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,9 @@ from tests.gateway.serving import chat, eventually
 from wallets.models import Reservation
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
+
+
+SHORT_BUT_FOR_THE_TOTAL = {"connect": 0.3, "first_byte": 0.2, "idle": 0.2, "total": 60.0}
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +57,30 @@ def test_a_plain_request_stays_alive_without_a_cost(world: World, serve: Serve) 
         connection.request(
             "POST", "/v1/chat/completions", json.dumps(chat()), {"x-consumer-group": world.key}
         )
-        eventually(lambda: _beaten())
+        eventually(lambda: _alive_for(timedelta(0)))
         assert Reservation.objects.get().checkpoint == 0
         gate.open()
         assert connection.getresponse().status == 200
 
 
-def _beaten() -> bool:
+def test_a_plain_request_outlives_the_time_to_the_first_byte(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate=gate)
+    gateway = serve(target={"timeouts": SHORT_BUT_FOR_THE_TOTAL})
+
+    with gateway.connection() as connection:
+        connection.request(
+            "POST", "/v1/chat/completions", json.dumps(chat()), {"x-consumer-group": world.key}
+        )
+        # Held and alive for longer than connecting and the first byte may take together.
+        eventually(lambda: _alive_for(timedelta(seconds=1)))
+        assert Reservation.objects.get().state == "held"
+        gate.open()
+        assert connection.getresponse().status == 200
+
+    assert world.event().verdict == "allow"
+
+
+def _alive_for(age: timedelta) -> bool:
     held = Reservation.objects.first()
-    return held is not None and held.heartbeat_at > held.created_at
+    return held is not None and held.heartbeat_at - held.created_at > age

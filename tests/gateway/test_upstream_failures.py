@@ -95,9 +95,23 @@ def _slow(world: World, serve: Serve, **behaviour: object) -> RunningGateway:
     return serve(target=QUICK)
 
 
-def test_a_provider_that_does_not_answer_in_time(world: World, serve: Serve) -> None:
+def test_a_stream_that_does_not_begin_in_time(world: World, serve: Serve) -> None:
     gate = Gate()
     gateway = _slow(world, serve, gate=gate)
+
+    answer = gateway.chat(world.key, stream=True)
+    gate.open()
+
+    assert (answer.status, answer.error["code"]) == (504, "upstream_timeout")
+    _given_back(world, "upstream_timeout")
+
+
+def test_a_plain_answer_that_is_not_finished_in_time(world: World, serve: Serve) -> None:
+    gate = Gate()
+    world.upstream.behave(gate=gate)
+    gateway = serve(
+        target={"timeouts": {"connect": 1.0, "first_byte": 60.0, "idle": 60.0, "total": 0.4}}
+    )
 
     answer = gateway.chat(world.key)
     gate.open()
