@@ -213,7 +213,7 @@ else:
 
 BROKER_DIR = DATA_DIR / "broker"
 """The queue of the embedded broker; the worker's start makes it."""
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "files://"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"visibility_timeout": 3600}
     if REDIS_URL

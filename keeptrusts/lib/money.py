@@ -13,6 +13,8 @@ MAX_BALANCE = 4_000_000_000 * NANO
 """No wallet column may exceed this many nano-dollars (4,000,000,000 USD)."""
 
 _TEXT = re.compile(r"\d{1,8}(\.\d{1,9})?", re.ASCII)
+_OUT_OF_BOUNDS = re.compile(r"[1-9]\d{7,59}(\.\d{1,60})?|\d{1,8}\.\d{10,60}", re.ASCII)
+"""Plain numbers that are too large or too fine: ``parse`` says so, they are not called no numbers."""
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _PLACES = 9
 _STEP = Decimal(1).scaleb(-_PLACES)
@@ -89,7 +91,7 @@ def _number(value: object, field: str) -> Decimal:
         if abs(value) > MAX_AMOUNT:
             value = int(MAX_AMOUNT) + 1 if value > 0 else -1
         return Decimal(value)
-    if isinstance(value, str) and _TEXT.fullmatch(value):
+    if isinstance(value, str) and (_TEXT.fullmatch(value) or _OUT_OF_BOUNDS.fullmatch(value)):
         return Decimal(value)
     raise InvalidAmount(
         field,
