@@ -7,7 +7,12 @@ from django import forms
 from keeptrusts.lib import money
 from keeptrusts.lib.money import InvalidAmount
 
-HELP = "US dollars, at most 9 decimals."
+HELP = "US dollars, at most 9 decimals, at most 10,000,000."
+LONGEST = 60
+SIGNED = (
+    "must be a number of US dollars such as 12.50, or -12.50 with a minus sign; not 0, "
+    "at most 10,000,000, at most 9 decimals; no comma, exponent or currency sign."
+)
 
 
 class MoneyField(forms.CharField):
@@ -15,7 +20,7 @@ class MoneyField(forms.CharField):
 
     def __init__(self, *, allow_zero: bool = False, signed: bool = False, **kwargs: Any) -> None:
         self.allow_zero, self.signed = allow_zero, signed
-        super().__init__(max_length=24, **{"help_text": HELP, **kwargs})
+        super().__init__(max_length=LONGEST, **{"help_text": HELP, **kwargs})
 
     def clean(self, value: Any) -> int | None:
         """Nano-dollars; raises ``ValidationError``."""
@@ -28,7 +33,8 @@ class MoneyField(forms.CharField):
                 text.removeprefix("-") if self.signed else text, allow_zero=self.allow_zero
             )
         except InvalidAmount as error:
-            raise forms.ValidationError(error.message) from None
+            message = SIGNED if self.signed else error.message
+            raise forms.ValidationError(f"The amount {message}") from None
 
 
 class WordsField(forms.CharField):

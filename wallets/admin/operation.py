@@ -6,15 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django import forms
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 
 from wallets import permissions
 from wallets.ledger import Claimed
-from wallets.models import Organization, Team, User
+from wallets.models import Claim, Organization, Team, User
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
 Owners = tuple[Team | None, User | None]
+
+
+class DoneAlready(Exception):
+    """The page was confirmed before; nothing happens a second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One operation on one row (None: it makes one) by one person."""
+    """One operation on one row (None: it makes one) by one person.
+
+    ``nonce`` belongs to the form as it was opened: whatever is typed into it, previewed and
+    confirmed, again or after going back, it is done at most once.
+    """
 
     request: HttpRequest
     actor: Actor
@@ -50,10 +60,32 @@ class Call:
         return organization_of(self.row)
 
     def claim(self, slug: str) -> Claimed:
-        """Makes pressing Confirm twice one movement of money."""
+        """What the opened form claims when it is confirmed."""
         said = "|".join(f"{name}={self.values[name]}" for name in sorted(self.values))
         key = f"{self.organization.public_id}|{self.actor.public_id}|admin.{slug}|{self.row.pk}"
         return Claimed(key=_digest(f"{key}|{self.nonce}"), fingerprint=_digest(said))
+
+    def done(self, slug: str) -> bool:
+        """Whether this form was confirmed before. One that makes a row claims nothing."""
+        if self.row is None or not self.nonce:
+            return False
+        return Claim.objects.filter(pk=self.claim(slug).key).exists()
+
+    def take(self, slug: str) -> None:
+        """Claim the form inside the transaction of its operation; raises ``DoneAlready``."""
+        if self.row is None:
+            return
+        claim = self.claim(slug)
+        try:
+            with transaction.atomic():
+                Claim.objects.create(
+                    key=claim.key,
+                    organization=self.organization,
+                    fingerprint=claim.fingerprint,
+                    created_at=timezone.now(),
+                )
+        except IntegrityError:
+            raise DoneAlready from None
 
 
 class CallForm(forms.Form):
@@ -75,7 +107,12 @@ class ReasonForm(CallForm):
 
 
 class Operation:
-    """A page that calls one operation. ``many``: also on several rows of a list at once."""
+    """A page that calls one operation. ``many``: also on several rows of a list at once.
+
+    ``by_ledger``: the ledger takes the claim, in its own transaction; its pages are checked by
+    ``check``. All others run inside a transaction here, and their preview is a run undone.
+    ``secret``: its answer is shown once.
+    """
 
     slug: ClassVar[str]
     label: ClassVar[str]
@@ -83,6 +120,8 @@ class Operation:
     form: ClassVar[type[CallForm]] = CallForm
     on_row: ClassVar[bool] = True
     many: ClassVar[bool] = False
+    by_ledger: ClassVar[bool] = False
+    secret: ClassVar[bool] = False
 
     def allowed(self, actor: Actor, row: Any) -> bool:
         """Whether this person may; the operation asks again."""
@@ -115,6 +154,9 @@ class Operation:
             Line(name.replace("_", " ").capitalize(), getattr(call.row, name, None), value)
             for name, value in call.values.items()
         ]
+
+    def check(self, call: Call) -> None:
+        """Raise what the ledger would refuse, in words that name field, wallet and amount."""
 
     def run(self, call: Call) -> str | Shown:
         """Do it; answers what to tell, raises ``Refused``."""

@@ -1,7 +1,9 @@
 """Pages of operations: fill in, see before and after, confirm; the operation itself decides."""
 
+import copy
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar
@@ -9,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,12 +20,15 @@ from django.urls import URLPattern, path, reverse
 
 from keeptrusts.lib.money import InvalidAmount
 from wallets import audit
-from wallets.admin.operation import Call, Operation, Shown
-from wallets.errors import Refused
+from wallets.admin.operation import Call, DoneAlready, Operation, Shown
+from wallets.errors import InvalidInput, KeyReused, Refused
 from wallets.staff import actor_of
 
 MOST_ROWS = 100
 REFUSALS = (Refused, InvalidAmount)
+CONFLICT = 409
+KEPT = {"Cache-Control": "private, no-cache"}
+FORGOTTEN = {"Cache-Control": "private, no-store"}
 
 
 class OperationsMixin(admin.ModelAdmin):
@@ -32,7 +38,8 @@ class OperationsMixin(admin.ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """One address for all operations of the model; rows are named by ``?ids=``."""
-        view = self.admin_site.admin_view(self.operation_view)
+        # Its own header: a page that is never stored is opened anew by Back, with a new nonce.
+        view = self.admin_site.admin_view(self.operation_view, cacheable=True)
         own = path("operations/<slug:slug>/", view, name=self._url_name())
         return [own, *super().get_urls()]
 
@@ -43,42 +50,55 @@ class OperationsMixin(admin.ModelAdmin):
         actor = actor_of(request)
         if not all(operation.allowed(actor, row) for row in rows):
             raise PermissionDenied
-        named = rows
-        rows = [row for row in rows if operation.applies(actor, row)]
-        if not rows:
+        nonce = request.POST.get("nonce", "")[:64]
+        calls = [Call(request=request, actor=actor, row=row, nonce=nonce) for row in rows]
+        if all(call.done(slug) for call in calls):
+            return self._done_page(request, operation, rows)
+        calls = [call for call in calls if operation.applies(actor, call.row)]
+        if not calls:
             messages.warning(request, f"{operation.label}: there is nothing to do here.")
-            return HttpResponseRedirect(self._back(named))
-        first = Call(request=request, actor=actor, row=rows[0])
-        form = operation.make_form(first, request.POST if request.method == "POST" else None)
-        if request.method != "POST" or not form.is_valid():
-            return self._page(request, operation, rows, form)
-        nonce = request.POST.get("nonce", "")[:64] or secrets.token_hex(16)
-        calls = [
-            Call(request=request, actor=actor, row=row, values=form.cleaned_data, nonce=nonce)
-            for row in rows
-        ]
+            return HttpResponseRedirect(self._back(rows))
+        form = operation.make_form(calls[0], request.POST if request.method == "POST" else None)
+        if request.method != "POST" or "back" in request.POST or not form.is_valid():
+            return self._page(request, operation, calls, form)
+        calls = [replace(call, values=form.cleaned_data) for call in calls]
         try:
-            if "confirmed" in request.POST:
+            if "confirmed" in request.POST and nonce:
                 with audit.calling_from(actor.address):
                     return self._run(request, operation, calls)
             lines = [(call.row, operation.lines(call)) for call in calls]
+            self._try(operation, calls)
+        except (DoneAlready, KeyReused):
+            return self._done_page(request, operation, rows)
         except REFUSALS as error:
-            form.add_error(None, error.message)
-            return self._page(request, operation, rows, form)
-        return self._page(request, operation, rows, form, lines=lines, nonce=nonce)
+            _tell(form, error)
+            return self._page(request, operation, calls, form)
+        return self._page(request, operation, calls, form, lines=lines)
+
+    def _try(self, operation: Operation, calls: list[Call]) -> None:
+        """Raise what Confirm would refuse. Of several rows Confirm tells one by one."""
+        if operation.by_ledger:
+            for call in calls:
+                operation.check(call)
+        elif len(calls) == 1:
+            # A copy: the page goes on to show the row as it is.
+            tried = replace(calls[0], row=copy.copy(calls[0].row))
+            with transaction.atomic():
+                operation.run(tried)
+                transaction.set_rollback(True)
 
     def _run(self, request: HttpRequest, operation: Operation, calls: list[Call]) -> HttpResponse:
         """Each row by itself; with a single one a refusal goes back to the form."""
         for call in calls:
             try:
-                outcome = operation.run(call)
+                outcome = _once(operation, call)
             except REFUSALS as error:
                 if len(calls) == 1:
                     raise
                 messages.error(request, f"{call.row}: {error.message}")
                 continue
             if isinstance(outcome, Shown):
-                return self._secret_page(request, operation, outcome)
+                return self._secret_page(request, operation, outcome, call)
             messages.success(request, outcome)
         return HttpResponseRedirect(self._back([call.row for call in calls]))
 
@@ -117,35 +137,51 @@ class OperationsMixin(admin.ModelAdmin):
         self,
         request: HttpRequest,
         operation: Operation,
-        rows: list[Any],
+        calls: list[Call],
         form: Form,
         **more: Any,
     ) -> HttpResponse:
+        rows = [call.row for call in calls]
         context = {
-            **self.admin_site.each_context(request),
-            "title": operation.label,
+            **self._context(request, operation),
             "subtitle": ", ".join(str(row) for row in rows if row is not None),
-            "opts": self.opts,
             "operation": operation,
             "original": rows[0] if len(rows) == 1 else None,
             "form": form,
+            "nonce": calls[0].nonce or secrets.token_hex(16),
             **more,
         }
-        return TemplateResponse(request, "admin/operation.html", context)
+        return TemplateResponse(request, "admin/operation.html", context, headers=KEPT)
 
     def _secret_page(
-        self, request: HttpRequest, operation: Operation, shown: Shown
+        self, request: HttpRequest, operation: Operation, shown: Shown, call: Call
     ) -> HttpResponse:
         """The only time a secret is seen: not stored, not cached, not in a message."""
         context = {
-            **self.admin_site.each_context(request),
-            "title": operation.label,
-            "opts": self.opts,
+            **self._context(request, operation),
             "shown": shown,
+            "original": call.row,
+            "back": self._back([call.row]),
+        }
+        return TemplateResponse(request, "admin/secret.html", context, headers=FORGOTTEN)
+
+    def _done_page(
+        self, request: HttpRequest, operation: Operation, rows: list[Any]
+    ) -> HttpResponse:
+        """Confirmed a second time: nothing happens, and it says so."""
+        context = {
+            **self._context(request, operation),
+            "operation": operation,
+            "back": self._back(rows),
+            "again": self.operation_url(operation.slug, [row.pk for row in rows]),
         }
         return TemplateResponse(
-            request, "admin/secret.html", context, headers={"Cache-Control": "no-store"}
+            request, "admin/operation_done.html", context, status=CONFLICT, headers=FORGOTTEN
         )
+
+    def _context(self, request: HttpRequest, operation: Operation) -> dict[str, Any]:
+        named = {"title": operation.label, "opts": self.opts}
+        return {**self.admin_site.each_context(request), **named}
 
     # Links
 
@@ -198,6 +234,25 @@ class OperationsMixin(admin.ModelAdmin):
             if kind.many and kind().allowed_somewhere(actor):
                 actions[kind.slug] = (_action(kind), kind.slug, f"{kind.label}…")
         return actions
+
+
+def _once(operation: Operation, call: Call) -> str | Shown:
+    """Run it, unless this form was confirmed before."""
+    if operation.by_ledger:
+        operation.check(call)
+        return operation.run(call)
+    with transaction.atomic():
+        call.take(operation.slug)
+        return operation.run(call)
+
+
+def _tell(form: Form, error: Refused | InvalidAmount) -> None:
+    """Put a refusal where it belongs: at its field, else above the form."""
+    field = error.field if isinstance(error, InvalidInput | InvalidAmount) else None
+    if field in form.fields:
+        form.add_error(field, error.message)
+    else:
+        form.add_error(None, f"{field}: {error.message}" if field else error.message)
 
 
 def _action(kind: type[Operation]) -> Any:

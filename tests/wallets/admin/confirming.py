@@ -21,11 +21,12 @@ def page(row: Model | type[Model], slug: str, *more: Model) -> str:
 
 def confirm(client: Client, url: str, **values: object) -> HttpResponse:
     """Fill in, look at before and after, press Confirm."""
-    preview = client.post(url, values)
+    nonce = client.get(url).context["nonce"]
+    preview = client.post(url, {**values, "nonce": nonce})
     assert preview.status_code == 200
     lines = preview.context.get("lines")
     assert lines, preview.context["form"].errors
-    nonce = preview.context["nonce"]
+    assert preview.context["nonce"] == nonce
     return client.post(url, {**values, "nonce": nonce, "confirmed": "Confirm"})
 
 

@@ -83,15 +83,22 @@ def test_allocating_shows_both_wallets_and_moves_the_money(acme: Company, sign_i
 
 def test_a_refused_allocation_is_told_and_changes_nothing(acme: Company, sign_in: SignIn) -> None:
     client, wallet = sign_in(acme.billing), factories.team_wallet(acme.team)
-    answer = confirm(client, page(wallet, "allocate"), source=wallet.parent_id, amount="100.01")
-    assert answer.status_code == 200
-    assert answer.context["form"].non_field_errors()
+    values = {"source": wallet.parent_id, "amount": "100.01", "nonce": "abc"}
+    for pressed in ({}, {"confirmed": "Confirm"}):
+        answer = client.post(page(wallet, "allocate"), {**values, **pressed})
+        assert "lines" not in answer.context
+        assert answer.context["form"].errors["amount"] == [
+            "The wallet Acme has $100.00 available, not more."
+        ]
     assert factories.team_wallet(acme.team).balance == 10 * money.NANO
 
 
-def test_reclaiming_without_an_amount_takes_all(acme: Company, sign_in: SignIn) -> None:
+def test_reclaiming_takes_all_only_when_told(acme: Company, sign_in: SignIn) -> None:
     wallet = factories.team_wallet(acme.team)
-    confirm(sign_in(acme.billing), page(wallet, "reclaim"))
+    client = sign_in(acme.billing)
+    answer = client.post(page(wallet, "reclaim"), {"amount": ""})
+    assert "amount" in answer.context["form"].errors
+    confirm(client, page(wallet, "reclaim"), everything="on")
     assert factories.team_wallet(acme.team).balance == 0
     assert factories.organization_wallet(acme.organization).balance == 110 * money.NANO
 

@@ -93,7 +93,9 @@ def test_a_member_changes_role_and_leaves(acme: Company, sign_in: SignIn) -> Non
 
 def test_the_last_admin_is_told_to_stay(acme: Company, sign_in: SignIn) -> None:
     membership = Membership.objects.get(user=acme.admin)
-    answer = confirm(sign_in(acme.admin), page(membership, "remove"))
+    answer = sign_in(acme.admin).post(
+        page(membership, "remove"), {"nonce": "abc", "confirmed": "Confirm"}
+    )
     assert "last admin" in str(answer.context["form"].non_field_errors())
 
 

@@ -18,7 +18,7 @@ class IssueAccountToken(Operation):
     """An API token of a service account."""
 
     slug, label, action = "issue-token", "Make an API token", Action.TOKENS_MANAGE
-    form = TokenForm
+    form, secret = TokenForm, True
 
     def applies(self, actor: Actor, row: ServiceAccount) -> bool:
         """Not for a disabled account."""
@@ -71,6 +71,7 @@ class Rotate(OnCredential):
     """A new secret for the same rights."""
 
     slug, label, form = "rotate", "Rotate", OverlapForm
+    secret = True
 
     def applies(self, actor: Actor, row: ApiToken | GatewayKey) -> bool:
         """People's credentials are renewed by themselves."""

@@ -131,7 +131,7 @@ class CreatePerson(Operation):
     """A person, as a member, with a first password that is shown once."""
 
     slug, label, action = "create-person", "Create person", Action.MEMBERS_MANAGE
-    form = PersonForm
+    form, secret = PersonForm, True
 
     def lines(self, call: Call) -> list[Line]:
         """What comes to be."""
@@ -182,7 +182,7 @@ class IssueOwnToken(Operation):
     """An API token of the person who is signed in."""
 
     slug, label, action = "own-token", "Make an API token for me", Action.TOKENS_MANAGE
-    form = TokenForm
+    form, secret = TokenForm, True
 
     def allowed(self, actor: Actor, row: Organization) -> bool:
         """Everybody for themself, but auditors."""

@@ -199,6 +199,7 @@ class IssuePersonalKey(OnTeam):
     """A gateway key of the person who is signed in."""
 
     slug, label, form = "own-key", "Make a personal key for me", KeyForm
+    secret = True
     action = Action.KEYS_MANAGE
 
     def allowed(self, actor: Actor, row: Team) -> bool:
@@ -264,6 +265,7 @@ class IssueGroupKey(OnGroup):
     """A gateway key of a consumer group."""
 
     slug, label, form = "issue-key", "Make a key", KeyForm
+    secret = True
 
     def lines(self, call: Call) -> list[Line]:
         """What comes to be."""

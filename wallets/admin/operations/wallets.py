@@ -3,16 +3,20 @@
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils import timezone
 
+from keeptrusts.lib import money
 from wallets import adjustments, allocations, credits, freezing, people
 from wallets.admin.display import dollars
 from wallets.admin.fields import MoneyField
 from wallets.admin.operation import Call, CallForm, Line, Operation, Owners, ReasonForm
+from wallets.errors import InvalidInput
 from wallets.models import Reservation, Wallet
 from wallets.permissions import Action
 from wallets.tenancy import Actor
 
 NOTES_LENGTH = 500
+YES_NO = {True: "yes", False: "no"}
 
 
 class OnWallet(Operation):
@@ -37,7 +41,7 @@ class Credit(OnWallet):
     """Money that enters by hand."""
 
     slug, label, action = "credit", "Credit", Action.WALLETS_CREDIT
-    form = CreditForm
+    form, by_ledger = CreditForm, True
 
     def applies(self, actor: Actor, row: Wallet) -> bool:
         """Only organisation wallets are credited."""
@@ -50,6 +54,13 @@ class Credit(OnWallet):
             Line("Expires", None, call.values["expires_at"] or "never"),
             Line("Reason", None, call.values["notes"]),
         ]
+
+    def check(self, call: Call) -> None:
+        """A day to come, and room in the wallet."""
+        expires_at = call.values["expires_at"]
+        if expires_at is not None and expires_at <= timezone.now():
+            raise InvalidInput("expires_at", "must be in the future.")
+        _has_room(call.row, call.values["amount"])
 
     def run(self, call: Call) -> str:
         """Credit."""
@@ -88,7 +99,7 @@ class Allocate(OnWallet):
     """Money that comes down from a wallet above."""
 
     slug, label, action = "allocate", "Allocate", Action.WALLETS_ALLOCATE
-    form = AllocateForm
+    form, by_ledger = AllocateForm, True
 
     def applies(self, actor: Actor, row: Wallet) -> bool:
         """Not to the organisation wallet: nothing stands above it."""
@@ -102,6 +113,11 @@ class Allocate(OnWallet):
             _balance(call.row, amount),
             Line("Notes", None, call.values["notes"]),
         ]
+
+    def check(self, call: Call) -> None:
+        """As much must be available above."""
+        _has_available(call.values["source"], call.values["amount"])
+        _has_room(call.row, call.values["amount"])
 
     def run(self, call: Call) -> str:
         """Allocate."""
@@ -120,15 +136,23 @@ class Allocate(OnWallet):
 class ReclaimForm(CallForm):
     """How much, or all."""
 
-    amount = MoneyField(required=False, help_text="US dollars. Empty: all that is available.")
+    amount = MoneyField(required=False)
+    everything = forms.BooleanField(required=False, label="All that is available")
     notes = forms.CharField(max_length=NOTES_LENGTH, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """One of both: an empty field is no order to take everything."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if "amount" in values and (values["amount"] is None) is not values["everything"]:
+            self.add_error("amount", "Give an amount, or choose all that is available.")
+        return values
 
 
 class Reclaim(OnWallet):
     """Money that goes back to the wallet above."""
 
     slug, label, action = "reclaim", "Reclaim", Action.WALLETS_RECLAIM
-    form = ReclaimForm
+    form, by_ledger = ReclaimForm, True
 
     def applies(self, actor: Actor, row: Wallet) -> bool:
         """Not from the organisation wallet."""
@@ -143,6 +167,11 @@ class Reclaim(OnWallet):
             _balance(call.row.parent, amount),
             Line("Notes", None, call.values["notes"]),
         ]
+
+    def check(self, call: Call) -> None:
+        """As much must be available, and something."""
+        amount = call.values["amount"]
+        _has_available(call.row, 1 if amount is None else amount)
 
     def run(self, call: Call) -> str:
         """Reclaim."""
@@ -170,7 +199,7 @@ class Freeze(OnWallet):
 
     def lines(self, call: Call) -> list[Line]:
         """The switch."""
-        return [Line("Frozen", call.row.frozen, self.frozen)]
+        return [Line("Frozen", YES_NO[call.row.frozen], YES_NO[self.frozen])]
 
     def run(self, call: Call) -> str:
         """Freeze."""
@@ -218,7 +247,11 @@ class Draws(OnWallet):
         """The switch and the caps."""
         row, values = call.row, call.values
         return [
-            Line("Draws on the wallet above", row.draws_on_parent, values["draws_on_parent"]),
+            Line(
+                "Draws on the wallet above",
+                YES_NO[row.draws_on_parent],
+                YES_NO[values["draws_on_parent"]],
+            ),
             Line("Per day", dollars(row.draw_per_day), dollars(values["draw_per_day"])),
             Line("Per month", dollars(row.draw_per_month), dollars(values["draw_per_month"])),
         ]
@@ -257,7 +290,9 @@ class AdjustForm(CallForm):
     """How much to give back, or take."""
 
     amount = MoneyField(
-        signed=True, help_text="US dollars given back; with a minus sign: taken from the wallet."
+        signed=True,
+        help_text="US dollars to give back, for example 12.50. To take more from the wallet, put a "
+        "minus sign in front: -12.50.",
     )
     notes = forms.CharField(max_length=NOTES_LENGTH, label="Reason")
 
@@ -266,11 +301,12 @@ class Adjust(Operation):
     """Corrects a settled charge."""
 
     slug, label, action = "adjust", "Adjust this charge", Action.WALLETS_ADJUST
-    form = AdjustForm
+    form, by_ledger = AdjustForm, True
 
     def applies(self, actor: Actor, row: Reservation) -> bool:
-        """Open holds are not corrected."""
-        return row.state != Reservation.State.HELD
+        """Only charges of requests, and no open holds, which are not charged yet."""
+        closed = row.state not in (Reservation.State.HELD, Reservation.State.REFUNDED)
+        return closed and row.kind == Reservation.Kind.USAGE
 
     def lines(self, call: Call) -> list[Line]:
         """The charge and the wallet that paid it."""
@@ -280,6 +316,17 @@ class Adjust(Operation):
             _balance(call.row.wallet, amount),
             Line("Reason", None, call.values["notes"]),
         ]
+
+    def check(self, call: Call) -> None:
+        """Back goes at most what the charge stands at; more is taken only from what is there."""
+        row, amount = call.row, call.values["amount"]
+        stands = row.charged + row.adjusted
+        if amount > stands:
+            raise InvalidInput(
+                "amount", f"The charge stands at {dollars(stands)}: at most that can be given back."
+            )
+        if -amount > row.wallet.available:
+            raise InvalidInput("amount", _too_little(row.wallet))
 
     def run(self, call: Call) -> str:
         """Adjust."""
@@ -297,6 +344,29 @@ class Adjust(Operation):
 def _balance(wallet: Wallet, change: int) -> Line:
     """A wallet's balance, as it would be were nothing else going on."""
     return Line(f"Balance of {wallet}", dollars(wallet.balance), dollars(wallet.balance + change))
+
+
+def _has_available(wallet: Wallet, amount: int) -> None:
+    """As much may leave the wallet."""
+    if wallet.debt:
+        raise InvalidInput(
+            "amount",
+            f"The wallet {wallet} owes {dollars(wallet.debt)}; nothing can be moved out of it "
+            "until that is repaid.",
+        )
+    if amount > wallet.available:
+        raise InvalidInput("amount", _too_little(wallet))
+
+
+def _has_room(wallet: Wallet, amount: int) -> None:
+    """As much may come in."""
+    if wallet.posted + amount > money.MAX_BALANCE:
+        most = dollars(money.MAX_BALANCE)
+        raise InvalidInput("amount", f"The wallet {wallet} may hold at most {most}.")
+
+
+def _too_little(wallet: Wallet) -> str:
+    return f"The wallet {wallet} has {dollars(wallet.available)} available, not more."
 
 
 def _input(amount: int | None) -> str:
