@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from gateway.models import DecisionEvent
 from wallets import periods, sums
-from wallets.models import Organization, Team
+from wallets.models import Organization, Reservation, Team
 
 GROUPS = {
     "team": "team_id",
@@ -41,12 +41,16 @@ class Used:
 
 @dataclass(slots=True, kw_only=True)
 class ModelSpend:
-    """What one model cost a team, requests that were refused left out."""
+    """What one model cost a team, requests that were refused left out.
+
+    ``cost`` is net of ``adjusted``, the signed sum of corrections (negative: money given back).
+    """
 
     model: str
-    cost: int
-    tokens: int
-    requests: int
+    cost: int = 0
+    adjusted: int = 0
+    tokens: int = 0
+    requests: int = 0
 
 
 def grouped(organization: Organization, rows: QuerySet[DecisionEvent], group_by: str) -> list[Used]:
@@ -86,29 +90,62 @@ def _used(row: dict[str, Any], column: str) -> Used:
 def by_model(
     organization: Organization, teams: Iterable[Team], at: datetime
 ) -> dict[int, list[ModelSpend]]:
-    """What each team consumed in the month of ``at``, per model, dearest first: one statement."""
+    """What each team consumed in the month of ``at``, per model, dearest first.
+
+    Adds up to what ``budgets`` call spent. Two statements, whatever the number of teams.
+    """
     zone = organization.time_zone
-    whole, rest = sums.parts("cost")
+    month = Q(
+        organization=organization,
+        team_id__in=[team.pk for team in teams],
+        created_at__gte=periods.start("month", at, zone),
+        created_at__lt=periods.end("month", at, zone),
+    )
+    found: dict[tuple[int, str], ModelSpend] = {}
+    _add_requests(found, month)
+    _add_charges(found, month)
+    shown: dict[int, list[ModelSpend]] = {}
+    for (team, _), spend in sorted(found.items(), key=lambda item: (-item[1].cost, item[0][1])):
+        if spend.requests or spend.cost or spend.adjusted:
+            shown.setdefault(team, []).append(spend)
+    return shown
+
+
+def _add_requests(found: dict[tuple[int, str], ModelSpend], month: Q) -> None:
+    """Requests and tokens by events; what failed or was refused without a cost is left out."""
+    for_nothing = Q(verdict__in=[Verdict.ERROR, Verdict.BLOCK], cost=0)
     rows = (
-        DecisionEvent.objects.filter(
-            organization=organization,
-            team_id__in=[team.pk for team in teams],
-            created_at__gte=periods.start("month", at, zone),
-            created_at__lt=periods.end("month", at, zone),
-            cost__isnull=False,
-        )
+        DecisionEvent.objects.filter(month, cost__isnull=False)
+        .exclude(for_nothing)
         .values("team_id", "model")
         .annotate(
-            whole=whole, rest=rest, requests=Count("id"),
+            requests=Count("id"),
             tokens=Coalesce(Sum(F("prompt_tokens") + F("completion_tokens")), 0),
         )
-        .order_by("team_id", "-whole", "-rest", "model")
-    )  # fmt: skip
-    found: dict[int, list[ModelSpend]] = {}
+        .order_by()
+    )
     for row in rows:
-        spend = ModelSpend(
-            model=row["model"], cost=sums.join(row["whole"], row["rest"]),
-            tokens=row["tokens"], requests=row["requests"],
-        )  # fmt: skip
-        found.setdefault(row["team_id"] or 0, []).append(spend)
-    return found
+        spend = _of_model(found, row)
+        spend.requests, spend.tokens = row["requests"], row["tokens"]
+
+
+def _add_charges(found: dict[tuple[int, str], ModelSpend], month: Q) -> None:
+    """Money by the ledger's own rows, net of adjustments."""
+    whole, rest = sums.parts(F("charged") + F("adjusted"))
+    adjusted_whole, adjusted_rest = sums.parts("adjusted")
+    rows = (
+        Reservation.objects.filter(month, kind=Reservation.Kind.USAGE)
+        .values("team_id", "model")
+        .annotate(
+            whole=whole, rest=rest, adjusted_whole=adjusted_whole, adjusted_rest=adjusted_rest
+        )
+        .order_by()
+    )
+    for row in rows:
+        spend = _of_model(found, row)
+        spend.cost = sums.join(row["whole"], row["rest"])
+        spend.adjusted = sums.join(row["adjusted_whole"], row["adjusted_rest"])
+
+
+def _of_model(found: dict[tuple[int, str], ModelSpend], row: dict[str, Any]) -> ModelSpend:
+    return found.setdefault((row["team_id"] or 0, row["model"]), ModelSpend(model=row["model"]))

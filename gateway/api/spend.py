@@ -37,7 +37,8 @@ class ModelSpendOutput(serializers.Serializer):
     """What one model cost."""
 
     model = serializers.CharField()
-    cost = MoneyField()
+    cost = MoneyField(help_text="Net of adjustments; all models together are what was spent.")
+    adjusted = MoneyField(help_text="Sum of adjustments; money given back is negative.")
     tokens = serializers.IntegerField()
     requests = serializers.IntegerField()
 
@@ -55,7 +56,7 @@ class TeamSpendOutput(serializers.Serializer):
     usage_percent = serializers.DecimalField(
         max_digits=20, decimal_places=6, coerce_to_string=False, allow_null=True
     )
-    balance = MoneyField()
+    balance = MoneyField(help_text="Now: the team wallet and its user wallets together.")
     burn_rate_per_day = MoneyField()
     drawn_from_organization = MoneyField()
     models = ModelSpendOutput(many=True)

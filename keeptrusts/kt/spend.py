@@ -34,16 +34,21 @@ def _show_team(result: dict[str, Any]) -> None:
     output.line(f"Spent: {output.dollars(result['spent'])}")
     output.line(f"Remaining: {output.dollars(result['remaining'])}")
     output.line(f"Usage: {output.percent(result['usage_percent'])}")
-    output.line(f"Balance: {output.dollars(result['balance'])}")
+    output.line(f"Balance: {output.dollars(result['balance'])} (team and its user wallets)")
     output.line(f"Burn rate: {output.dollars(result['burn_rate_per_day'])} per day")
     if result["drawn_from_organization"]:
         output.line(f"Drawn from organization: {output.dollars(result['drawn_from_organization'])}")
     output.line("Breakdown by model:")
     for model in result["models"]:
-        tokens = output.count(model["tokens"], "token")
-        requests = output.count(model["requests"], "request")
-        cost = output.dollars(model["cost"])
-        output.line(f"  {model['model']}: {cost} ({tokens}, {requests})")
+        output.line(f"  {model['model']}: {output.dollars(model['cost'])} ({_behind(model)})")
+
+
+def _behind(model: dict[str, Any]) -> str:
+    """What a cost stands for; it is net of the adjustments."""
+    parts = [output.count(model["tokens"], "token"), output.count(model["requests"], "request")]
+    if model["adjusted"]:
+        parts.append(f"adjustments: {output.dollars(model['adjusted'])}")
+    return ", ".join(parts)
 
 
 def _show_all(results: list[dict[str, Any]]) -> None:

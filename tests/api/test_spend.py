@@ -8,6 +8,7 @@ import pytest
 from tests import factories
 from tests.api.client import Caller
 from tests.api.conftest import World
+from wallets import adjustments
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.engines
@@ -38,6 +39,39 @@ def test_a_team_has_budget_spend_and_what_is_left(world: World, admin: Caller) -
         ("gpt-4o-mini", "0.0000171", 39, 1),
     ]
     assert body["drawn_from_organization"] == 0
+
+
+def test_the_breakdown_adds_up_to_what_was_spent(world: World, admin: Caller) -> None:
+    event = factories.spend(world.wallet(world.engineering), 2)
+    factories.spend(world.wallet(world.engineering), 1, model="gpt-4o")
+    adjustments.adjust(
+        organization=world.acme,
+        reservation_id=event.reservation,
+        amount=500_000_000,
+        actor="test",
+        notes="wrong model",
+    )
+    body = admin.get("spend", team="engineering").body["results"][0]
+    rows = [(m["model"], str(m["cost"]), str(m["adjusted"])) for m in body["models"]]
+    assert rows == [("gpt-4o-mini", "1.5", "-0.5"), ("gpt-4o", "1", "0")]
+    assert str(body["spent"]) == "2.5"
+
+
+@pytest.mark.parametrize("verdict", ["error", "block"])
+def test_what_was_refused_for_nothing_has_no_line(
+    world: World, admin: Caller, verdict: str
+) -> None:
+    for model in ("", "gpt-5-nope"):
+        factories.make_event(
+            world.acme,
+            team_id=world.engineering.pk,
+            model=model,
+            verdict=verdict,
+            cost=0,
+            prompt_tokens=0,
+            completion_tokens=0,
+        )
+    assert admin.get("spend", team="engineering").body["results"][0]["models"] == []
 
 
 def test_what_the_organization_paid_is_spent_and_shown_beside(world: World, admin: Caller) -> None:

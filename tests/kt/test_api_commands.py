@@ -14,7 +14,9 @@ ENGINEERING = """{
   "team": "engineering", "period": {"start": "2026-04-01", "end": "2026-04-30"},
   "budget": 500, "spent": 0.0000171, "remaining": 499.9999829, "usage_percent": 0.00000342,
   "balance": 499.9999829, "burn_rate_per_day": 0.00000057, "drawn_from_organization": 0,
-  "models": [{"model": "gpt-4o-mini", "cost": 0.0000171, "tokens": 39, "requests": 1}]
+  "models": [
+    {"model": "gpt-4o-mini", "cost": 0.0000171, "adjusted": 0, "tokens": 39, "requests": 1}
+  ]
 }"""
 MARKETING = """{
   "team": "marketing", "period": {"start": "2026-04-01", "end": "2026-04-30"},
@@ -61,12 +63,20 @@ def test_spend_of_a_team(kt: Kt, api: FakeApi) -> None:
         "Spent: $0.0000171\n"
         "Remaining: $499.9999829\n"
         "Usage: 0.00000342%\n"
-        "Balance: $499.9999829\n"
+        "Balance: $499.9999829 (team and its user wallets)\n"
         "Burn rate: $0.00000057 per day\n"
         "Breakdown by model:\n"
         "  gpt-4o-mini: $0.0000171 (39 tokens, 1 request)\n"
     )
     assert api.requests[0]["token"] == f"Bearer {TOKEN}"
+
+
+def test_spend_names_the_adjustments_of_a_model(kt: Kt, api: FakeApi) -> None:
+    adjusted = ENGINEERING.replace('"adjusted": 0', '"adjusted": -0.5')
+    api.on("GET", "/v1/spend?team=engineering", f'{{"results": [{adjusted}]}}')
+    assert kt("spend", "--team", "engineering").out.splitlines()[-1] == (
+        "  gpt-4o-mini: $0.0000171 (39 tokens, 1 request, adjustments: -$0.50)"
+    )
 
 
 def test_spend_of_all_teams(kt: Kt, api: FakeApi) -> None:
