@@ -12,12 +12,13 @@ from gateway.policy import Target
 from gateway.pricing import Priced, worst_case_nanos
 from gateway.proxy import bodies, errors, refusals
 from gateway.proxy.call import Admission, Call
-from gateway.snapshot import Snapshot
+from gateway.snapshot import Snapshot, StopCard
 from gateway.tokens import Estimate
 from wallets import cascade, limits
 from wallets.ledger import Reserve
 
 MAX_MODEL, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 120, 16, 64, 128
+MAX_REASON = 200
 UNPRICED = "unpriced"
 
 
@@ -111,9 +112,9 @@ def _check_stops(call: Call, model: str) -> None:
     caller, snapshot = call.caller, call.snapshot
     if not snapshot.organization.active:
         raise errors.Blocked(402, "The organization is closed.", code="stopped")
-    stopped = caller.stopped or ("model" if model in snapshot.stopped_models else "")
-    if stopped:
-        raise _stopped(stopped)
+    stop = caller.stop or snapshot.stopped_models.get(model)
+    if stop is not None:
+        raise _stopped(stop)
     if caller.allowed_models is not None and model not in caller.allowed_models:
         rejected = errors.Blocked(
             403,
@@ -129,12 +130,12 @@ def _blocked(call: Call, code: str) -> errors.Blocked:
     return errors.Blocked(402, refusals.message(code, call.caller), code=code)
 
 
-def _stopped(scope: str) -> errors.Blocked:
+def _stopped(stop: StopCard) -> errors.Blocked:
     return errors.Blocked(
         402,
-        f"Requests are stopped by a switch on the {scope.replace('_', ' ')}.",
+        f"Requests are stopped by a switch on the {stop.scope.replace('_', ' ')}.",
         code="stopped",
-        details={"scope": scope},
+        details={"scope": stop.scope, "reason": stop.reason[:MAX_REASON] or None},
     )
 
 
@@ -143,9 +144,10 @@ def _target(call: Call, model: str) -> Target:
     targets = call.snapshot.policy.targets_for(model)
     if not targets:
         raise errors.unknown_model(model)
-    running = [t for t in targets if t.provider not in call.snapshot.stopped_providers]
+    stopped = call.snapshot.stopped_providers
+    running = [target for target in targets if target.provider not in stopped]
     if not running:
-        raise _stopped("provider")
+        raise _stopped(stopped[targets[0].provider])
     return running[0]
 
 

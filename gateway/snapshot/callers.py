@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.policy import Group, PolicyFile
-from gateway.snapshot.cards import Caller, OrganizationCard, TeamCard, digest
+from gateway.snapshot.cards import Caller, OrganizationCard, StopCard, TeamCard, digest
 from wallets.cascade import WalletCard
 from wallets.limits import Consumer
 from wallets.models import ConsumerGroup, GatewayKey
@@ -31,7 +31,7 @@ class Directory:
     teams: Mapping[int, TeamCard]
     groups: list[ConsumerGroup]
     wallets: Mapping[int, WalletCard]
-    stops: Mapping[tuple[str, str], bool]
+    stops: Mapping[tuple[str, str], StopCard]
 
     def __post_init__(self) -> None:
         self._groups = {group.pk: group for group in self.groups}
@@ -101,7 +101,7 @@ class Directory:
         key: GatewayKey | None = None,
     ) -> Caller:
         user = key.user if key is not None else None
-        stopped, cut = self._stop(team, group, group_name, key)
+        stops = self._stops(team, group, group_name, key)
         return Caller(
             organization_id=self.organization.id,
             team=team,
@@ -124,8 +124,8 @@ class Directory:
             default_tags=key.default_tags if key else {},
             enforced=rules.enforced,
             allows_unpriced=rules.allows_unpriced,
-            stopped=stopped,
-            cut=cut,
+            stop=stops[0] if stops else None,
+            cut=any(stop.cut for stop in stops),
         )
 
     def _wallet(self, team: TeamCard, user_id: int | None) -> WalletCard | None:
@@ -142,14 +142,14 @@ class Directory:
             settings.allowed_models,
         )
 
-    def _stop(
+    def _stops(
         self,
         team: TeamCard,
         group: ConsumerGroup | None,
         group_name: str,
         key: GatewayKey | None,
-    ) -> tuple[str, bool]:
-        """The switch that stops this caller, and whether it cuts what runs."""
+    ) -> list[StopCard]:
+        """The switches that stop this caller, the widest first."""
         user = key.user if key is not None else None
         named = [
             ("organization", self.organization.public_id),
@@ -159,8 +159,7 @@ class Directory:
             ("user", user.public_id if user else ""),
             ("key", key.public_id if key else ""),
         ]
-        pulled = [name for name in named if name in self.stops]
-        return (pulled[0][0] if pulled else ""), any(self.stops[name] for name in pulled)
+        return [self.stops[name] for name in named if name in self.stops]
 
 
 def _both(first: frozenset[str] | None, second: list[str] | None) -> frozenset[str] | None:

@@ -35,12 +35,23 @@ class TeamCard:
         return f"team_{self.slug}"
 
 
+@dataclass(frozen=True, slots=True)
+class StopCard:
+    """A pulled stop switch: what it stops, whether running requests end too, and why (may be
+    empty).
+    """
+
+    scope: str
+    cut: bool = False
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The holder of one key. ``wallet`` is the lowest that may pay; None: nobody has one for it.
 
-    ``stopped`` says which switch stops this caller (``key``, ``team``, …), empty where none does;
-    ``cut``: running requests end too. ``allowed_models`` None: all.
+    ``stop`` is the switch that stops this caller, None where none does; ``cut``: running requests
+    end too, by this or another switch. ``allowed_models`` None: all.
     """
 
     organization_id: int
@@ -57,7 +68,7 @@ class Caller:
     default_tags: Mapping[str, str] = field(default_factory=dict)
     enforced: bool = True
     allows_unpriced: bool = False
-    stopped: str = ""
+    stop: StopCard | None = None
     cut: bool = False
 
     @property

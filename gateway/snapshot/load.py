@@ -10,7 +10,7 @@ from django.utils import timezone
 from gateway.policy import PolicyFile
 from gateway.pricing import PriceBook
 from gateway.snapshot.callers import Directory
-from gateway.snapshot.cards import OrganizationCard, TeamCard, digest
+from gateway.snapshot.cards import OrganizationCard, StopCard, TeamCard, digest
 from gateway.snapshot.snapshot import Snapshot, UnusablePolicy
 from wallets import limits, revisions
 from wallets.cascade import WalletCard
@@ -57,8 +57,8 @@ def snapshot(policy: PolicyFile) -> Snapshot:
         wallets=cards,
         limits=limits.rules([organization.pk]).get(organization.pk, {}),
         prices=PriceBook.load(),
-        stopped_models=frozenset(stops.models),
-        stopped_providers=frozenset(stops.providers),
+        stopped_models=stops.models,
+        stopped_providers=stops.providers,
         in_debt=in_debt(organization.pk),
     )
 
@@ -138,20 +138,21 @@ def _revoked(organization_id: int, policy: PolicyFile) -> set[str]:
 
 @dataclass(slots=True)
 class _Stops:
-    """Stop switches that are pulled: (scope, target) → whether running requests are cut."""
+    """Stop switches that are pulled: of callers by (scope, public id), the others by name."""
 
-    targets: dict[tuple[str, str], bool] = field(default_factory=dict)
-    models: set[str] = field(default_factory=set)
-    providers: set[str] = field(default_factory=set)
+    targets: dict[tuple[str, str], StopCard] = field(default_factory=dict)
+    models: dict[str, StopCard] = field(default_factory=dict)
+    providers: dict[str, StopCard] = field(default_factory=dict)
 
 
 def _stops(organization_id: int) -> _Stops:
     stops = _Stops()
     for stop in Stop.objects.filter(organization=organization_id, lifted_at=None):
+        card = StopCard(stop.scope, stop.cut, stop.reason)
         if stop.scope == Stop.Scope.MODEL:
-            stops.models.add(stop.target)
+            stops.models[stop.target] = card
         elif stop.scope == Stop.Scope.PROVIDER:
-            stops.providers.add(stop.target)
+            stops.providers[stop.target] = card
         else:
-            stops.targets[stop.scope, stop.target] = stop.cut
+            stops.targets[stop.scope, stop.target] = card
     return stops

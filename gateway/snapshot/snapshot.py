@@ -1,11 +1,11 @@
 """The snapshot: one organisation, its callers, wallets, limits, stops and prices at a revision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.policy import PolicyFile
 from gateway.pricing import PriceBook
-from gateway.snapshot.cards import Caller, OrganizationCard
+from gateway.snapshot.cards import Caller, OrganizationCard, StopCard
 from wallets.cascade import WalletCard
 from wallets.limits import Rule
 
@@ -25,6 +25,6 @@ class Snapshot:
     wallets: Mapping[int, WalletCard]
     limits: Mapping[str, list[Rule]]
     prices: PriceBook
-    stopped_models: frozenset[str] = frozenset()
-    stopped_providers: frozenset[str] = frozenset()
+    stopped_models: Mapping[str, StopCard] = field(default_factory=dict)
+    stopped_providers: Mapping[str, StopCard] = field(default_factory=dict)
     in_debt: bool = False

@@ -53,6 +53,7 @@ def serve(
         log_config=None,
         access_log=access_log,
         server_header=False,
+        proxy_headers=False,  # who calls is never read from X-Forwarded-For by the server
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace_seconds,

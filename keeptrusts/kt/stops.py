@@ -31,7 +31,7 @@ TARGET = typer.Argument(help="Its id or name, for example engineering or gpt-4o-
 def stop(
     scope: Scope = SCOPE,
     target: str = TARGET,
-    reason: str = typer.Option("", help="Why; shown to those who are refused."),
+    reason: str = typer.Option("", help="Why; shown to those who are refused (200 characters)."),
     cut: bool = typer.Option(False, help="Cut running requests at once too."),
 ) -> None:
     """Refuse new requests of a key, group, user, team, organization, model or provider."""

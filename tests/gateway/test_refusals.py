@@ -223,7 +223,8 @@ def test_a_stop_refuses_within_seconds_and_a_resume_lets_pass(world: World, serv
     )  # fmt: skip
     revisions.bump()
     eventually(lambda: gateway.chat(world.key).status == 402, seconds=5)
-    assert gateway.chat(world.key).error["code"] == "stopped"
+    error = gateway.chat(world.key).error
+    assert (error["code"], error["details"]) == ("stopped", {"scope": "team", "reason": None})
 
     Stop.objects.filter(pk=stop.pk).update(lifted_at=timezone.now())
     revisions.bump()
@@ -239,11 +240,14 @@ def test_models_and_providers_can_be_stopped(
     world: World, serve: Serve, scope: str, target: str
 ) -> None:
     Stop.objects.create(
-        organization=world.organization, scope=scope, target=target, created_by="test"
-    )
+        organization=world.organization, scope=scope, target=target, created_by="test",
+        reason="r" * 201,
+    )  # fmt: skip
     gateway = serve()
 
-    assert gateway.chat(world.key).error["code"] == "stopped"
+    error = gateway.chat(world.key).error
+    assert error["code"] == "stopped"
+    assert error["details"] == {"scope": scope, "reason": "r" * 200}
     assert world.upstream.requests == []
 
 
