@@ -46,7 +46,7 @@ class Settlement:
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._kept: deque[Item] = deque()
         self._waiting = 0
-        self._pause = 0.0
+        self._pause = self._busy = 0.0
         self._retry_at = 0.0
         self._closing = False
         self._deadline = float("inf")
@@ -186,9 +186,13 @@ class Settlement:
         for item, result in zip(batch, results, strict=True):
             if _too_busy(result) and not _fails_at_once(item.operation):
                 self._keep(item)
-                self._retry_at = time.monotonic() + FIRST_PAUSE
             else:
                 answers.append((item, result))
+        # A wallet that stays locked is asked for less and less often: others wait meanwhile.
+        kept = len(answers) < len(batch)
+        self._busy = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._busy * 2)) if kept else 0.0
+        if kept:
+            self._retry_at = time.monotonic() + self._busy
         self._tell(answers)
 
     def _one_by_one(self, batch: list[Item], error: Exception) -> None:

@@ -9,20 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
-from django.utils import timezone
 
 from keeptrusts.lib import money
-from wallets import audit, periods, revisions, sums
+from wallets import audit, periods, revisions
 from wallets.errors import InvalidInput
 from wallets.ledger import CounterUse
 from wallets.models import (
     ConsumerGroup,
     GatewayKey,
     Limit,
-    LimitCounter,
     Organization,
-    Reservation,
     Team,
     User,
 )
@@ -67,11 +63,11 @@ class Consumer:
 class Rule:
     """One limit in memory: ``amount`` nano-dollars per ``period``.
 
-    ``id`` names its counters: a limit that was taken away and set again starts with new ones, which
-    count what was consumed in between.
+    ``counter`` names its counters: a limit that was taken away and set again starts with new ones,
+    which count what was consumed in between; those of a rotated key go on under its successor.
     """
 
-    id: int
+    counter: int
     period: str
     amount: int
 
@@ -80,10 +76,10 @@ def rules(organization_ids: Iterable[int]) -> dict[int, dict[str, list[Rule]]]:
     """All limits by organisation and scope: one statement."""
     found: dict[int, dict[str, list[Rule]]] = {}
     rows = Limit.objects.filter(organization_id__in=list(organization_ids))
-    for organization, scope, id_, period, amount in rows.values_list(
-        "organization_id", "scope", "id", "period", "amount"
+    for organization, scope, id_, counter, period, amount in rows.values_list(
+        "organization_id", "scope", "id", "counter", "period", "amount"
     ):
-        rule = Rule(id_, period, amount)
+        rule = Rule(counter or id_, period, amount)
         found.setdefault(organization, {}).setdefault(scope, []).append(rule)
     return found
 
@@ -96,7 +92,7 @@ def uses(
         return ()
     return tuple(
         counter_use(
-            f"limit:{rule.id}", consumer, at, period=rule.period, cap=rule.amount, **columns
+            f"limit:{rule.counter}", consumer, at, period=rule.period, cap=rule.amount, **columns
         )
         for scope, columns in consumer.scopes()
         for rule in by_scope.get(scope, ())
@@ -156,29 +152,6 @@ def set_limit(
         before=_audited(before), after=_audited(limit),
     )  # fmt: skip
     return limit
-
-
-def carry_over(*, old: Limit, new: Limit) -> None:
-    """Let the key limit ``new`` start with what ``old`` has counted in the period that runs now."""
-    at, zone = timezone.now(), old.organization.time_zone
-    begun = periods.start(old.period, at, zone)
-    counter = LimitCounter.objects.filter(key=_counter_key(old.organization_id, old, begun)).first()
-    if counter is not None:
-        consumed = counter.held + counter.spent
-    else:
-        rows = Reservation.objects.filter(key_id=old.key_id, created_at__gte=begun)
-        held = rows.filter(state=Reservation.State.HELD)
-        consumed = sums.total(rows, F("charged")) + sums.total(held, F("amount"))
-    LimitCounter.objects.create(
-        key=_counter_key(new.organization_id, new, begun),
-        organization_id=new.organization_id,
-        period_start=begun,
-        spent=consumed,
-    )
-
-
-def _counter_key(organization_id: int, limit: Limit, begun: datetime) -> str:
-    return counter_key(organization_id, f"limit:{limit.pk}", limit.period, begun)
 
 
 def counter_key(organization_id: int, name: str, period: str, begun: datetime) -> str:

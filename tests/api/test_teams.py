@@ -73,3 +73,9 @@ def test_a_lead_appoints_no_leads(world: World) -> None:
 def test_a_foreign_person_joins_no_team(world: World, admin: Caller) -> None:
     body = {"user_id": world.beta_user.public_id}
     assert admin.post("teams/team_engineering/members", body).status == 404
+
+
+def test_a_change_that_is_refused_in_part_is_refused_whole(world: World, admin: Caller) -> None:
+    answer = admin.patch("teams/team_engineering", {"name": "After", "archived": True})
+    assert answer.status == 409
+    assert Team.objects.get(slug="engineering").name != "After"

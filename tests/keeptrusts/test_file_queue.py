@@ -42,7 +42,8 @@ def test_a_message_has_its_name_only_when_it_is_complete(
         replace(source, target)
 
     monkeypatch.setattr(file_queue.os, "replace", looked_at)
-    with connection.SimpleQueue("jobs", no_ack=True) as queue:
+    # A queue of its own: the transport remembers bindings for the whole process.
+    with connection.SimpleQueue("whole-jobs", no_ack=True) as queue:
         queue.put({"text": "whole"})
     assert seen == [{".part"}]
     assert [path.suffix for path in (tmp_path / "queue").iterdir()] == [".msg"]

@@ -47,7 +47,12 @@ def user(organization: Organization, team: Team) -> User:
 
 
 def reserve(
-    team: Team, dollars: object, *, user: User | None = None, at: datetime | None = None
+    team: Team,
+    dollars: object,
+    *,
+    user: User | None = None,
+    key_id: int | None = None,
+    at: datetime | None = None,
 ) -> Result:
     """A hold as the gateway takes it: limits and cascade from rows in memory."""
     at = at or timezone.now()
@@ -60,14 +65,14 @@ def reserve(
     lowest = next(card for card in own if card.user_id == (user.pk if user else None))
     consumer = limits.Consumer(
         organization_id=organization.pk, zone=organization.time_zone, team_id=team.pk,
-        user_id=user.pk if user else None,
+        user_id=user.pk if user else None, key_id=key_id,
     )  # fmt: skip
     rules = limits.rules([organization.pk]).get(organization.pk, {})
     operation = ledger.Reserve(
         organization_id=organization.pk, id=ids.uuid7(), amount=nano(dollars),  # type: ignore[arg-type]
         candidates=cascade.candidates(lowest, cards, consumer, at),
         counters=limits.uses(rules, consumer, at),
-        team_id=team.pk, user_id=user.pk if user else None,
+        team_id=team.pk, user_id=user.pk if user else None, key_id=key_id,
     )  # fmt: skip
     return ledger.post([operation])[0]
 
@@ -204,17 +209,16 @@ def test_a_draw_cap_set_again_counts_what_was_drawn_without_it(
     assert reserve(team, 101).refusal is not None
 
 
-def test_a_successor_key_starts_where_its_predecessor_stands(team: Team, user: User) -> None:
+def test_a_rotated_key_counts_together_with_its_successors(team: Team, user: User) -> None:
     key = make_personal_key(team, user).key
     limits.set_limit(
         organization=team.organization, key=key, period="day", amount=nano(10), actor="u"
     )
-    hold_wallet(team_wallet(team), 4, key_id=key.pk)
     actor = tenancy.of_user(user, organization=team.organization)
-    new, _ = keys.rotate(actor=actor, key=key)
-    assert LimitCounter.objects.get(
-        key__contains=f"limit:{Limit.objects.get(key=new).pk}:"
-    ).spent == (nano(4))
+    second, _ = keys.rotate(actor=actor, key=key)
+    third, _ = keys.rotate(actor=actor, key=second)
+    allowed = [reserve(team, 4, key_id=pk).ok for pk in (key.pk, second.pk, third.pk)]
+    assert allowed == [True, True, False]
 
 
 def test_a_user_limit_needs_a_team(organization: Organization, user: User) -> None:

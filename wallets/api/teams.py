@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -145,6 +146,12 @@ class OneTeam(View):
         """Rename a team, set its cost centre, or end it (its wallets must be empty)."""
         values = self.body(TeamChange)
         team = self.found(team_id, self.organization(values), Action.TEAMS_READ)
+        with transaction.atomic():
+            team = self._changed(team, values)
+        return Response(TeamOutput(team, context=beside([team])).data)
+
+    def _changed(self, team: Team, values: dict[str, Any]) -> Team:
+        """All changes or none."""
         if "name" in values:
             people.change_team(actor=self.actor, team=team, name=values["name"])
         if "cost_centre" in values:
@@ -154,7 +161,7 @@ class OneTeam(View):
             )
         if values.get("archived"):
             team = people.archive_team(actor=self.actor, team=team)
-        return Response(TeamOutput(team, context=beside([team])).data)
+        return team
 
 
 class MemberOutput(serializers.Serializer):

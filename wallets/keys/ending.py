@@ -6,13 +6,13 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from wallets import limits, permissions
+from wallets import permissions
 from wallets.errors import Conflict, Forbidden, InvalidInput
 from wallets.keys import secret as secrets
 from wallets.models import ApiToken, GatewayKey, Limit, Stop
 from wallets.people import checks
 from wallets.permissions import Action
-from wallets.tenancy import Actor
+from wallets.tenancy import PLATFORM_SCOPE, Actor
 
 C = TypeVar("C", ApiToken, GatewayKey)
 
@@ -95,6 +95,8 @@ def require_manager(actor: Actor, key: ApiToken | GatewayKey) -> None:
 def _require_rights(actor: Actor, token: ApiToken) -> None:
     """The new secret must not give the actor more than they have."""
     scopes = frozenset(token.scopes)
+    if PLATFORM_SCOPE in scopes and not actor.platform:
+        raise Forbidden("You cannot grant rights you do not have.", code="rights_exceeded")
     narrower = not actor.scopes or (
         scopes and all(permissions.covered(scope, actor.scopes) for scope in scopes)
     )
@@ -145,9 +147,12 @@ def _noun(key: ApiToken | GatewayKey) -> str:
 
 
 def _copy_limits(old: GatewayKey, new: GatewayKey) -> None:
-    """The successor has the same limits and starts where its predecessor stands."""
-    for limit in Limit.objects.filter(key=old).select_related("organization"):
-        copy = Limit.objects.create(
-            organization_id=old.organization_id, key=new, period=limit.period, amount=limit.amount
+    """The successor has the same limits and counts together with its predecessors."""
+    for limit in Limit.objects.filter(key=old):
+        Limit.objects.create(
+            organization_id=old.organization_id,
+            key=new,
+            period=limit.period,
+            amount=limit.amount,
+            counter=limit.counter or limit.pk,
         )
-        limits.carry_over(old=limit, new=copy)

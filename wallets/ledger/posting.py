@@ -24,7 +24,21 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 SERIALIZATION, DEADLOCK, LOCK_TIMEOUT, UNIQUE = "40001", "40P01", "55P03", "23505"
+SQLITE_STATES = (
+    ("locked", LOCK_TIMEOUT),
+    ("busy", LOCK_TIMEOUT),
+    ("UNIQUE constraint failed", UNIQUE),
+    ("readonly database", "25006"),
+    ("disk is full", "53100"),
+    ("disk I/O error", "58030"),
+)
+"""SQLite has no states: words of its messages, and what PostgreSQL calls the same."""
 TRANSIENT = {SERIALIZATION, DEADLOCK, LOCK_TIMEOUT}
+LOCK_ATTEMPTS = 2
+"""A lock timeout has waited already; whoever must not give up asks again later."""
+NOT_NOW = ("08", "25006", "53", "57", "58")
+"""The server's own troubles, by the beginning of their state: no connection, read-only, disk or
+memory full, cancelled or shutting down, input and output. No operation is to blame."""
 
 Pairs = list[tuple[Operation, Result]]
 Alongside = Callable[[Pairs], None]
@@ -89,6 +103,8 @@ def _post_wave(
             if state not in TRANSIENT and (collided or state != UNIQUE):
                 return _bisect(operations, using, alongside, error)
             collided = collided or state == UNIQUE
+            if state == LOCK_TIMEOUT and attempt + 1 >= LOCK_ATTEMPTS:
+                break
             log.warning("ledger batch of %d repeated: %s", len(operations), state)
             time.sleep(random.uniform(0, 0.01 * 2**attempt))
         except Exception as error:  # text that is no UTF-8, a veto of ``alongside``, a defect
@@ -183,14 +199,12 @@ def _sqlstate(error: Exception) -> str:
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return str(state)
-    if "locked" in str(error) or "busy" in str(error):
-        return LOCK_TIMEOUT
-    return UNIQUE if "UNIQUE constraint failed" in str(error) else ""
+    return next((state for words, state in SQLITE_STATES if words in str(error)), "")
 
 
 def _is_away(error: Exception, state: str, using: str) -> bool:
     """Whether the connection is gone rather than a statement refused."""
-    if isinstance(error, InterfaceError) or state.startswith(("08", "57P")):
+    if isinstance(error, InterfaceError) or state.startswith(NOT_NOW):
         return True
     connection = connections[using]
     return isinstance(error, OperationalError) and (

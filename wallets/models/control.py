@@ -83,6 +83,11 @@ class Limit(models.Model):
     )
     period = models.CharField(max_length=5, choices=Period)
     amount = models.BigIntegerField(help_text="Nano-dollars.")
+    counter = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="Primary key of the limit it counts together with: a rotated key's first one.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests import factories
 from tests.wallets.conftest import Company
-from wallets import keys, stops
+from wallets import keys, stops, tenancy
 from wallets.errors import Conflict, Forbidden, InvalidInput, NotFound
 from wallets.models import ApiToken, AuditRecord, GatewayKey, Limit
 
@@ -107,6 +107,19 @@ def test_a_narrow_token_gets_no_wide_secret_by_rotation(acme: Company) -> None:
     with pytest.raises(Forbidden) as refused:
         keys.rotate(actor=narrow, key=wide)
     assert refused.value.code == "rights_exceeded"
+
+
+def test_a_tenant_s_token_gets_no_platform_token_by_rotation(acme: Company) -> None:
+    platform = factories.make_platform_administrator()
+    broad = factories.make_token(
+        acme.organization, platform, role="member", scopes=["platform"]
+    ).token
+    narrow = factories.make_token(acme.organization, platform, role="member").token
+    actor = tenancy.of_token(narrow)
+    with pytest.raises(Forbidden) as refused:
+        keys.rotate(actor=actor, key=broad)
+    assert refused.value.code == "rights_exceeded"
+    assert ApiToken.objects.count() == 2
 
 
 def test_revoking_ends_a_token_at_once_and_twice_is_once(acme: Company) -> None:

@@ -321,3 +321,37 @@ def test_a_database_that_stays_locked_is_too_busy_and_buries_nobody(tenant: Tena
     assert codes(ledger.post(batch)) == ["ok", "ok"]
     connection.close()
     assert tenant.numbers("team") == (100, 2, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_read_only_database_is_no_operation_s_fault(tenant: Tenant) -> None:
+    tenant.fund(team=100)
+    id = tenant.hold(10)
+    writable, read_only = (
+        ("SET default_transaction_read_only = off", "SET default_transaction_read_only = on")
+        if connection.vendor == "postgresql"
+        else ("PRAGMA query_only = OFF", "PRAGMA query_only = ON")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(read_only)
+    with pytest.raises(LedgerUnavailable):
+        ledger.post([tenant.settle(id, 4)])
+    with connection.cursor() as cursor:
+        cursor.execute(writable)
+    assert codes(ledger.post([tenant.settle(id, 4)])) == ["ok"]
+    assert not DeadLetter.objects.exists()
+
+
+@pytest.mark.postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_that_was_cancelled_is_no_operation_s_fault(tenant: Tenant, busy: Busy) -> None:
+    tenant.fund(team=100)
+    id = tenant.hold(10)
+    busy.lock(tenant, "team")
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 200")
+    with pytest.raises(LedgerUnavailable):
+        ledger.post([tenant.settle(id, 4)])
+    busy.session.rollback()
+    assert codes(ledger.post([tenant.settle(id, 4)])) == ["ok"]
+    assert not DeadLetter.objects.exists()
