@@ -1,13 +1,16 @@
 """Run the local model until SIGINT or SIGTERM."""
 
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from keeptrusts.model_server import weights
 from keeptrusts.supervisor import ports
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 41003
@@ -30,11 +33,12 @@ def serve(*, port: int, name: str | None = None, echo: bool = False) -> None:
     # Blocked before the server's threads exist, so that they inherit the mask and only this thread
     # is told.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    from keeptrusts.model_server import llama
+    from keeptrusts.model_server import front, llama
 
-    server = llama.start(weights=path, name=name, host=HOST, port=port)
-    _announce(f"SmolLM2-135M-Instruct as {name}", port)
-    signal.sigwait(STOP_SIGNALS)
+    inner = ports.unused(HOST)
+    server = llama.start(weights=path, name=name, host=HOST, port=inner)
+    application = front.application(behind=f"http://{HOST}:{inner}", longest=llama.LONGEST_ANSWER)
+    asyncio.run(_run(application, port=port, what=f"SmolLM2-135M-Instruct as {name}"))
     _leave(server)
 
 
@@ -50,32 +54,27 @@ def _announce(what: str, port: int) -> None:
 
 
 def _serve_echo(*, port: int, name: str, reason: str) -> None:
-    import asyncio
-
-    asyncio.run(
-        _run_echo(
-            port=port,
-            name=name,
-            announce=lambda: _announce(f"echo model as {name}{reason}", port),
-        )
-    )
-
-
-async def _run_echo(*, port: int, name: str, announce: Callable[[], None]) -> None:
-    import asyncio
-
-    from aiohttp import web
-
     from keeptrusts.model_server import echo
+
+    what = f"echo model as {name}{reason}"
+    asyncio.run(_run(echo.application(name), port=port, what=what))
+
+
+async def _run(application: "web.Application", *, port: int, what: str) -> None:
+    """Serve until a signal; a caller that leaves ends its answer."""
+    from aiohttp import web
 
     stopped = asyncio.Event()
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    runner = web.AppRunner(echo.application(name), access_log=None, shutdown_timeout=1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    runner = web.AppRunner(
+        application, access_log=None, shutdown_timeout=1, handler_cancellation=True
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
-        announce()
+        _announce(what, port)
         await stopped.wait()
     finally:
         await runner.cleanup()
