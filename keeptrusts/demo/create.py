@@ -106,7 +106,14 @@ def _engineer(team: Team, username: str, role: str) -> tuple[User, Person]:
     people.add_to_team(actor=ACTOR, team=team, user=user, role=role)
     themself = tenancy.of_user(user, organization=team.organization)
     _, key = keys.issue_user_key(actor=themself, team=team, user=user, name="demo")
-    return user, Person(password, key)
+    _, token = keys.issue_api_token(
+        actor=themself,
+        organization=team.organization,
+        owner=user,
+        role=Membership.Role.MEMBER,
+        name="demo",
+    )
+    return user, Person(password, key, token)
 
 
 def _make_platform_administrator(user: User) -> None:

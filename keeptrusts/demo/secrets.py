@@ -11,10 +11,14 @@ FILE = "demo.json"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who signs in; `key` calls the gateway as that person (None: has none)."""
+    """Somebody of the demo; None: has none.
+
+    `key` calls the gateway as that person, `token` the API.
+    """
 
     password: str
     key: str | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True)

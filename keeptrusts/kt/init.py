@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from keeptrusts.kt import output
+from keeptrusts.kt import myself, output
 from keeptrusts.kt.errors import Failure
 
 TEMPLATE = """\
@@ -41,4 +41,4 @@ def init(
     if file.exists() and not force:
         raise Failure(f"{file} is there already: give another --file, or --force to replace it")
     file.write_text(TEMPLATE.format(name=file), encoding="utf-8")
-    output.line(f"Wrote {file}. Next: kt policy lint --file {file}")
+    output.line(f"Wrote {file}. Next: {myself.command()} policy lint --file {file}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from keeptrusts.kt import database, locks, output
+from keeptrusts.kt import database, locks, myself, output
 from keeptrusts.kt.errors import Failure
 from keeptrusts.model_server.weights import MODEL_NAME
 from keeptrusts.supervisor import ports
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 LOCK_FILE = "up.lock"
 POLICY_FILE = "policy-config.yaml"
+DEMO_FILE = "demo.json"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def run(plan: Plan) -> None:
         _report(f"starting {', '.join(p.name for p in wanted)}; logs in {directory / 'logs'}")
         supervisor.start()
         if supervisor.wait_ready():
-            _announce(plan, demo, local=model_port is not None)
+            _announce(plan, demo, directory, local=model_port is not None)
             supervisor.run()
 
 
@@ -98,7 +99,7 @@ def _demo() -> "Demo | None":
     return demo.create_once(settings.DATA_DIR)
 
 
-def _announce(plan: Plan, demo: "Demo | None", *, local: bool) -> None:
+def _announce(plan: Plan, demo: "Demo | None", directory: Path, *, local: bool) -> None:
     if demo is not None:
         from keeptrusts.demo.table import show
 
@@ -107,9 +108,16 @@ def _announce(plan: Plan, demo: "Demo | None", *, local: bool) -> None:
             console_url=f"http://{HOST}:{plan.port}",
             gateway_url=f"http://{HOST}:{plan.gateway_port}" if plan.gateway_port else None,
             model=MODEL_NAME if local else None,
+            kt=myself.command(),
         )
+    _say_where_secrets_are(plan, directory / DEMO_FILE)
     gateway = f" gateway http://{HOST}:{plan.gateway_port}" if plan.gateway_port else ""
     output.line(f"Keeptrusts ready: console http://{HOST}:{plan.port}{gateway}")
+
+
+def _say_where_secrets_are(plan: Plan, file: Path) -> None:
+    if plan.demo and file.is_file():
+        output.line(f"Passwords, keys and tokens of the demo: {file}")
 
 
 def _report(text: str) -> None:

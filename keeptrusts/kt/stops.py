@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from keeptrusts.kt import names, output
+from keeptrusts.kt import myself, names, output
 from keeptrusts.kt.errors import Failure
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def stop(
     body = {"scope": scope.value, "target": wanted, "reason": reason, "cut": cut}
     answer = client.post("/v1/stops", body)
     output.line(f"Stopped {scope} {target} ({answer['id']})")
-    output.line(f"Lift it with: kt resume {scope} {target}")
+    output.line(f"Lift it with: {myself.command()} resume {scope} {target}")
 
 
 def resume(scope: Scope = SCOPE, target: str = TARGET) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth import authenticate
 from django.test import RequestFactory
 
 from keeptrusts import demo
-from keeptrusts.demo import create, prices
+from keeptrusts.demo import create, prices, table
 from wallets import allocations, keys
 from wallets.models import ApiToken, Entry, GatewayKey, Limit, Organization, Wallet
 
@@ -64,6 +64,29 @@ def test_the_secrets_are_those_of_the_rows(tmp_path: Path) -> None:
         key = GatewayKey.objects.get(digest=keys.digest(document["users"][name]["key"]))
         assert key.user is not None
         assert key.user.username == name
+
+
+@pytest.mark.parametrize("name", ["lead", "member"])
+def test_leads_and_members_have_a_token_of_their_own(tmp_path: Path, name: str) -> None:
+    demo.create_once(tmp_path)
+    document = json.loads((tmp_path / "demo.json").read_text())
+    token = keys.authenticate(document["users"][name]["token"])
+    assert token is not None
+    assert token.user is not None
+    assert (token.user.username, token.role) == (name, "member")
+
+
+def test_the_table_shows_tokens_whole_and_the_command_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = demo.create_once(tmp_path)
+    assert made is not None
+    table.show(made, console_url="http://c", gateway_url="http://g", model="m", kt="/opt/kt")
+    shown = capsys.readouterr().out
+    assert made.users["lead"].token is not None
+    assert made.users["lead"].token in shown
+    assert "Console pages for leads and members come later" in shown
+    assert "\n/opt/kt spend --team engineering\n" in shown
 
 
 def test_its_people_can_sign_in(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def children_of(pid: int) -> list[int]:
 def test_says_where_everything_is(up: Machine) -> None:
     lines = up.process.text().splitlines()
     assert lines[-1] == f"Keeptrusts ready: console {up.console} gateway {up.gateway}"
+    assert lines[-2] == f"Passwords, keys and tokens of the demo: {up.folder}/data/demo.json"
     assert up.demo["api_token"] in up.process.text()
 
 
@@ -109,7 +110,13 @@ def test_a_completion_costs_its_tokens_to_the_nano_dollar(up: Machine) -> None:
     assert spend["spent"] == cost
     assert spend["balance"] == 800 - cost
     assert spend["models"] == [
-        {"model": MODEL, "cost": cost, "tokens": usage["total_tokens"], "requests": 1}
+        {
+            "model": MODEL,
+            "cost": cost,
+            "adjusted": 0,
+            "tokens": usage["total_tokens"],
+            "requests": 1,
+        }
     ]
     (event,) = json.loads(up.kt("events", "tail", "--last", "1", "--json"), parse_float=Decimal)
     assert (event["consumer_group"], event["cost"]) == ("support", cost)
