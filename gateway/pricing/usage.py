@@ -10,8 +10,16 @@ MAX_TOKENS = 10_000_000
 
 CLAMPED = "usage_clamped"
 ESTIMATED = "usage_estimated"
+CONFLICTING = "usage_conflicting"
 PROMPT_MISSING = "prompt_tokens_missing"
 COMPLETION_MISSING = "completion_tokens_missing"
+MISSING = frozenset({PROMPT_MISSING, COMPLETION_MISSING})
+
+INPUT_PARTS = (
+    *("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    *("audio_input_tokens", "image_input_tokens"),
+)
+OUTPUT_PARTS = ("reasoning_tokens", "audio_output_tokens")
 
 Flags = frozenset[str]
 
@@ -76,15 +84,49 @@ class Usage:
     def completed(
         self, flags: Flags, *, prompt: Callable[[], int], completion: Callable[[], int]
     ) -> tuple["Usage", Flags]:
-        """Fill what was missing by counting, which happens only then, and flag it as estimated."""
-        filled = self
+        """Fill what was missing by counting, which happens only then, and flag it as estimated.
+
+        A completion of 0 is counted too: a report that came before the text knows nothing of it.
+        """
+        filled, estimated = self, bool(flags & MISSING)
         if PROMPT_MISSING in flags:
             filled = replace(filled, prompt_tokens=prompt())
-        if COMPLETION_MISSING in flags:
-            filled = replace(filled, completion_tokens=completion())
-        if filled is self and not flags & {PROMPT_MISSING, COMPLETION_MISSING}:
-            return self, flags
-        return filled, (flags - {PROMPT_MISSING, COMPLETION_MISSING}) | {ESTIMATED}
+        if self.completion_tokens == 0 and (counted := completion()):
+            filled, estimated = replace(filled, completion_tokens=counted), True
+        return filled, flags - MISSING | ({ESTIMATED} if estimated else set())
+
+    def at_most(self, *, prompt: int, completion: int) -> "Usage":
+        """The same with neither whole above its bound, and no part above its whole."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        counts["prompt_tokens"] = min(self.prompt_tokens, prompt)
+        counts["completion_tokens"] = min(self.completion_tokens, completion)
+        for whole, parts in (("prompt_tokens", INPUT_PARTS), ("completion_tokens", OUTPUT_PARTS)):
+            rest = counts[whole]
+            for part in parts:
+                counts[part] = min(counts[part], rest)
+                rest -= counts[part]
+        return Usage(**counts)
+
+
+Reading = tuple[Usage, Flags]
+
+
+def merged(first: Reading | None, second: Reading) -> Reading:
+    """Two reports of one call, in the order they came: the larger count of every class.
+
+    Flagged as conflicting where the later one takes back what the earlier one said.
+    """
+    if first is None:
+        return second
+    (before, old), (after, new) = first, second
+    largest = {name: max(getattr(before, name), getattr(after, name)) for name in Usage.__slots__}
+    flags = ((old | new) - MISSING) | (old & new & MISSING)
+    less_prompt = PROMPT_MISSING not in new and after.prompt_tokens < before.prompt_tokens
+    less_text = COMPLETION_MISSING not in new and after.completion_tokens < before.completion_tokens
+    if less_prompt or less_text:
+        flags |= {CONFLICTING}
+    usage = Usage(**largest)
+    return usage.at_most(prompt=usage.prompt_tokens, completion=usage.completion_tokens), flags
 
 
 class _Reading:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 from gateway.events import Event
 from gateway.policy import Target
 from gateway.pricing import Priced, Usage, cost_nanos
+from gateway.pricing.usage import CLAMPED, Reading
 from gateway.proxy.http import Exchange
 from gateway.proxy.route import Request, Route, Stream
 from gateway.settlement import Settlement
@@ -20,6 +22,14 @@ from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
 
 HEARTBEAT_SECONDS = 30.0
 DISCONNECTED = "client_disconnected"
+UNKNOWN_ERROR = "internal_error"
+
+# What a provider may report above the bounds of a request before it is taken for a mistake. Servers
+# count a few tokens that nobody asked for (ends of turns, templates); more than this none does.
+COMPLETION_SLACK, COMPLETION_SLACK_SHARE = 64, 8
+"""Tokens per choice, and one in this many of the bound on top."""
+PROMPT_SLACK = 2
+"""Times the bound by bytes: no tokenizer makes more tokens of a text than it has bytes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +54,7 @@ class Call:
     __slots__ = (
         "_begun", "_closed", "_held", "admission", "beaten_at", "body", "caller", "event",
         "exchange", "gone", "now", "request", "reservation", "route", "settlement", "snapshot",
-        "stopping", "stream", "streamed", "task",
+        "sent", "stopping", "stream", "streamed", "task",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +79,7 @@ class Call:
         self.stream: Stream | None = None
         self.streamed = False
         self.gone = False
+        self.sent = False
         self.stopping = ""
         self.task: asyncio.Task[None] | None = None
         self._begun = self.beaten_at = time.monotonic()
@@ -165,18 +176,39 @@ class Call:
 
     def counted(self) -> tuple[Usage, frozenset[str]]:
         """Usage as counted here from what was delivered, flagged as an estimate."""
-        text = self.stream.text() if self.stream is not None else ""
-        return self.usage_of(None, text)
+        return self.usage_of(None, self.stream.text if self.stream is not None else str)
 
-    def usage_of(self, reported: Any, text: str) -> tuple[Usage, frozenset[str]]:
-        """The provider's usage, completed by counting ``text`` where it says nothing."""
-        usage, flags = Usage.from_openai(reported)
-        model = self.event.model
+    def usage_of(self, reported: Reading | None, text: Callable[[], str]) -> Reading:
+        """The provider's usage, completed by counting ``text`` where it says nothing.
+
+        Brought into the bounds of what was sent, and flagged, where it is far above them.
+        """
+        given, flags = reported or Usage.from_openai(None)
+        model, usage = self.event.model, self._bounded(given)
         return usage.completed(
-            flags,
+            flags if usage == given else flags | {CLAMPED},
             prompt=lambda: self.route.count_prompt(self.request, model),
-            completion=lambda: count_text(model, text),
+            completion=lambda: count_text(model, text()),
         )
+
+    def _bounded(self, usage: Usage) -> Usage:
+        if self.admission is None:
+            return usage
+        estimate = self.admission.estimate
+        most = estimate.completion_tokens
+        most += most // COMPLETION_SLACK_SHARE + COMPLETION_SLACK * estimate.choices
+        prompt = usage.prompt_tokens
+        if prompt > estimate.prompt_tokens:
+            # Counted only now: the estimate may be an exact count, which is no bound for others.
+            most_prompt = max(estimate.prompt_tokens, PROMPT_SLACK * self._prompt_bytes())
+            prompt = min(prompt, most_prompt)
+        return usage.at_most(prompt=prompt, completion=most)
+
+    def _prompt_bytes(self) -> int:
+        """The bound that holds for every tokenizer."""
+        return self.route.price(
+            self.request, self.event.model, default_max_output_tokens=1, official=False
+        ).prompt_tokens
 
     def cost_of(self, usage: Usage) -> int:
         """Nano-dollars of ``usage`` at the price of the hold; 0 without a price."""
@@ -188,6 +220,8 @@ class Call:
             raise RuntimeError("the request has ended already")
         self._closed = True
         event = self.event
+        if verdict == "error":
+            reason = reason or UNKNOWN_ERROR
         event.verdict, event.status, event.reason_code = verdict, status, reason
         event.latency_ms = self.elapsed_ms()
         if self.gone:

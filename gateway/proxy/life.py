@@ -7,14 +7,17 @@ what was produced, and every hold is closed once, whatever happens.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from gateway.pricing import Usage
 from gateway.proxy import admission, answers, errors, refusals, sse, upstream
 from gateway.proxy.call import DISCONNECTED, Call
 from gateway.proxy.errors import Rejected, UpstreamFailure
+from gateway.proxy.route import Stream
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.upstream import Response, Upstream
 from gateway.snapshot import Snapshot
@@ -29,6 +32,7 @@ PLAIN_SETTLE_SECONDS = 15.0
 EVENT_SECONDS = 2.0
 LARGE_BODY = 65_536
 CLIENT_CLOSED = 499
+UPSTREAM_ERROR = "upstream_error"
 
 
 class Life:
@@ -51,7 +55,7 @@ class Life:
             await self._fail(call)
         finally:
             if not call.closed:
-                call.give_back(verdict="error", status=CLIENT_CLOSED, reason=_why(call))
+                _abandon(call)
 
     async def _serve(self, call: Call) -> None:
         if len(call.body) > LARGE_BODY:
@@ -111,6 +115,7 @@ class Life:
     async def _forward(self, call: Call, paying: int | None) -> None:
         assert call.admission is not None
         admitted = call.admission
+        call.sent = True
         async with self._upstream.post(
             admitted.target,
             call.route.upstream_path,
@@ -133,8 +138,18 @@ class Life:
         assert call.admission is not None
         body = await upstream.whole(response, call.admission.target)
         answer = _object(body, call.admission.target.id)
-        usage, flags = call.usage_of(answer.get("usage"), call.route.answer_text(answer))
-        result = await settled(call.charge(usage, flags), PLAIN_SETTLE_SECONDS)
+        text, reported = call.route.answer_text(answer), Usage.from_openai(answer.get("usage"))
+        failed = bool(answer.get("error"))
+        if not text and not reported[0].completion_tokens:
+            _check_delivery(call, response, body, answer)
+        usage, flags = call.usage_of(reported, lambda: text)
+        charged = call.charge(
+            usage,
+            flags,
+            verdict="error" if failed else "allow",
+            reason=UPSTREAM_ERROR if failed else "",
+        )
+        result = await settled(charged, PLAIN_SETTLE_SECONDS)
         headers = [
             (b"content-type", b"application/json"),
             *upstream.handed_back(response),
@@ -154,6 +169,8 @@ class Life:
         ]
         await call.exchange.start(200, headers)
         cut = await self._pass_on(call, response)
+        if cut is None and not (call.stream.delivered or call.stream.error or call.stream.usage):
+            cut = _empty(call)
         result = await self._close_stream(call, cut)
         tail = answers.comment(call, result)
         if cut is not None:
@@ -189,13 +206,11 @@ class Life:
         stream = call.stream
         assert stream is not None
         failed = cut is not None or stream.error is not None
-        if failed and not stream.delivered and stream.usage is None:
-            code = (cut.code if cut is not None else None) or "upstream_error"
-            closed = call.give_back(verdict="error", status=200, reason=code)
+        reason = ((cut.code if cut is not None else None) or UPSTREAM_ERROR) if failed else ""
+        if failed and reason != DISCONNECTED and not _delivered(stream):
+            closed = call.give_back(verdict="error", status=200, reason=reason)
         else:
-            text = stream.text() if stream.usage is None else ""
-            usage, flags = call.usage_of(stream.usage, text)
-            reason = (cut.code or "") if cut is not None else ""
+            usage, flags = call.usage_of(stream.usage, stream.text)
             verdict = "error" if failed else "allow"
             closed = call.charge(usage, flags, verdict=verdict, reason=reason)
         return await settled(closed, STREAM_SETTLE_SECONDS)
@@ -249,6 +264,36 @@ def _object(body: bytes, target: str) -> dict[str, Any]:
             502, f"The answer of '{target}' is not JSON.", code="upstream_garbage"
         )
     return value
+
+
+def _check_delivery(call: Call, response: Response, body: bytes, answer: Mapping[str, Any]) -> None:
+    """An answer without a word in it is a failure where it says so, or says nothing at all."""
+    assert call.admission is not None
+    if answer.get("error"):
+        raise upstream.failure(response, body, call.admission.target)
+    if not answer.get("choices") and not answer.get("usage"):
+        raise _empty(call)
+
+
+def _empty(call: Call) -> UpstreamFailure:
+    return UpstreamFailure(
+        502, f"The provider '{call.event.target}' answered with nothing.", code="upstream_empty"
+    )
+
+
+def _delivered(stream: Stream) -> bool:
+    """Whether the client has got any text, or the provider says that it produced some."""
+    reported = stream.usage is not None and stream.usage[0].completion_tokens > 0
+    return reported or bool(stream.text())
+
+
+def _abandon(call: Call) -> None:
+    """The end of a request nobody waits for. A client that left pays for the prompt it had sent."""
+    if not (call.sent and call.stopping == DISCONNECTED):
+        call.give_back(verdict="error", status=CLIENT_CLOSED, reason=_why(call))
+        return
+    usage, flags = call.counted()
+    call.charge(usage, flags, verdict="error", status=CLIENT_CLOSED, reason=DISCONNECTED)
 
 
 def _attempt(call: Call, status: int) -> None:

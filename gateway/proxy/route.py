@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gateway.pricing.usage import Reading
 from gateway.tokens import Estimate
 
 Request = dict[str, Any]
@@ -21,7 +22,7 @@ class Stream(Protocol):
 
     done: bool
     delivered: bool
-    usage: Mapping[str, Any] | None
+    usage: Reading | None
     error: Any
 
     def feed(self, block: bytes) -> bytes:

@@ -167,6 +167,25 @@ def test_a_target_may_stop_with_its_client(world: World, serve: Serve) -> None:
     assert (event.completion_tokens, event.reason_code) == (2, "client_disconnected")
 
 
+def test_who_leaves_a_stopping_target_before_the_first_byte_pays_the_prompt(
+    world: World, serve: Serve
+) -> None:
+    gate = Gate()
+    world.upstream.behave(gate=gate)
+    gateway = serve(target={"on_disconnect": "stop"})
+
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+        connection.sendall(_request(world.key, stream=True))
+        eventually(gate.reached.is_set)
+
+    event = world.event()
+    gate.open()
+    assert (event.verdict, event.reason_code) == ("error", "client_disconnected")
+    assert event.flags == ["client_disconnected", "usage_estimated"]
+    assert (event.prompt_tokens > 0, event.completion_tokens) == (True, 0)
+    assert world.wallet.total_spent == event.cost > 0
+
+
 def test_who_leaves_while_the_hold_is_taken_is_not_served(world: World, serve: Serve) -> None:
     gateway = serve()
 

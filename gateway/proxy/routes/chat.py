@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway import tokens
+from gateway.pricing.usage import Reading, Usage, merged
 from gateway.proxy import errors, sse
 from gateway.proxy.route import Request, Route
 
 KEEP_RAW = 65_536
 """Bytes of a stream kept unread; most streams report their usage and are never counted."""
 _NOT_TEXT = frozenset({"role", "id", "type", "index", "finish_reason", "logprobs"})
+
+_TEXTS = ("delta", "message", "text")
+"""Where a choice of a chunk has its text; some servers stream messages or bare texts."""
 
 
 class ChatStream:
@@ -24,7 +28,7 @@ class ChatStream:
         self._raw: list[bytes] = []
         self._raw_size = 0
         self._text: list[str] = []
-        self.usage: Mapping[str, Any] | None = None
+        self.usage: Reading | None = None
         self.error: Any = None
         self.done = False
         self.delivered = False
@@ -37,7 +41,7 @@ class ChatStream:
         self._raw_size += len(block)
         if self._raw_size > KEEP_RAW:
             self._digest()
-        if not self.delivered and b'"delta"' in block:
+        if not self.delivered and _has_choices(block):
             self.delivered = True
         if not _remarkable(block):
             return block
@@ -57,7 +61,7 @@ class ChatStream:
         usage = value.get("usage")
         if not isinstance(usage, Mapping):
             return True
-        self.usage = usage
+        self.usage = merged(self.usage, Usage.from_openai(usage))
         return bool(value.get("choices")) or not self._hide_usage
 
     def text(self) -> str:
@@ -69,7 +73,12 @@ class ChatStream:
         raw, self._raw, self._raw_size = self._raw, [], 0
         for event in sse.events(b"".join(raw)):
             for choice in _choices(sse.object_of(event)):
-                self._text.extend(_strings(choice.get("delta")))
+                for name in _TEXTS:
+                    self._text.extend(_strings(choice.get(name)))
+
+
+def _has_choices(block: bytes) -> bool:
+    return b'"delta"' in block or (b'"choices"' in block and b'"text"' in block)
 
 
 def _remarkable(block: bytes) -> bool:
@@ -102,7 +111,12 @@ def _strings(value: Any) -> Iterator[str]:
 
 def answer_text(answer: Mapping[str, Any]) -> str:
     """All text of a plain answer."""
-    return "".join(text for choice in _choices(answer) for text in _strings(choice.get("message")))
+    return "".join(
+        text
+        for choice in _choices(answer)
+        for name in _TEXTS
+        for text in _strings(choice.get(name))
+    )
 
 
 def stream_changes(request: Request) -> dict[str, Any]:
