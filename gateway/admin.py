@@ -1,14 +1,18 @@
 """The Django admin of decision events and model prices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.utils import timezone
 
 from gateway import pricing
 from gateway.models import DecisionEvent, ModelPrice
 from gateway.models.price import per_1k
+from gateway.pricing.amounts import units
+from gateway.pricing.stored import MAIN_CLASSES
+from gateway.pricing.versions import SUFFIX
 from keeptrusts.lib import money
 from wallets.admin import display
 from wallets.admin.base import TenantAdmin
@@ -19,6 +23,8 @@ from wallets.models import Organization
 from wallets.permissions import Action, staffed
 from wallets.tenancy import Actor
 
+SHORT_ID = 12
+
 
 @admin.register(DecisionEvent)
 class DecisionEventAdmin(TenantAdmin):
@@ -27,12 +33,12 @@ class DecisionEventAdmin(TenantAdmin):
     view_action = Action.EVENTS_READ
     ordering = ("-created_at",)
     list_display = (
-        *("created_at", "id", "organization", "consumer_group_name", "model", "verdict"),
-        "reason_code",
+        display.time("created_at", "time"),
+        *("consumer_group", "model", "verdict"),
         display.column("cost"),
-        *("prompt_tokens", "completion_tokens", "latency_ms", "wallet"),
+        *("tokens", "reason_code", "wallet", "latency", "organization", "request"),
     )
-    list_display_links = ("id",)
+    list_display_links = ("request",)
     list_filter = ("verdict", "organization", "provider")
     list_select_related = ("organization", *WALLET)
     search_fields = ("=id", "=model", "=consumer_group_name", "=reason_code")
@@ -41,6 +47,27 @@ class DecisionEventAdmin(TenantAdmin):
     sortable_by = ()
     actions = (export_csv,)
     money = ("cost", "hold", "written_off", "estimated_avoided_cost")
+
+    @admin.display(description="consumer group")
+    def consumer_group(self, event: DecisionEvent) -> str:
+        """Its name when it asked."""
+        return event.consumer_group_name or display.NOTHING
+
+    @admin.display(description="tokens in / out")
+    def tokens(self, event: DecisionEvent) -> str:
+        """Of the prompt and of the completion."""
+        return f"{event.prompt_tokens:,} / {event.completion_tokens:,}"
+
+    @admin.display(description="took")
+    def latency(self, event: DecisionEvent) -> str:
+        """In milliseconds."""
+        return f"{event.latency_ms:,} ms"
+
+    @admin.display(description="request")
+    def request(self, event: DecisionEvent) -> str:
+        """The beginning of the id; its page has all of it."""
+        return event.id if len(event.id) <= SHORT_ID else f"{event.id[:SHORT_ID]}…"
+
     export_columns = (
         ("time", lambda row: row.created_at.isoformat()),
         ("id", lambda row: row.id),
@@ -66,10 +93,18 @@ class PriceForm(CallForm):
     )
     provider = forms.CharField(max_length=60)
     model = forms.CharField(max_length=120)
-    input_cost_per_1k_tokens = forms.CharField(max_length=24)
-    output_cost_per_1k_tokens = forms.CharField(max_length=24)
-    cached_input_cost_per_1k_tokens = forms.CharField(max_length=24, required=False)
-    cache_write_cost_per_1k_tokens = forms.CharField(max_length=24, required=False)
+    input_cost_per_1k_tokens = forms.CharField(
+        max_length=24, help_text="US dollars, for example 0.00015."
+    )
+    output_cost_per_1k_tokens = forms.CharField(
+        max_length=24, help_text="US dollars, for example 0.00015."
+    )
+    cached_input_cost_per_1k_tokens = forms.CharField(
+        max_length=24, required=False, help_text="US dollars. Empty: the input price."
+    )
+    cache_write_cost_per_1k_tokens = forms.CharField(
+        max_length=24, required=False, help_text="US dollars. Empty: the input price."
+    )
     valid_from = forms.DateTimeField(required=False, help_text="Empty: now.")
 
     def prepare(self) -> None:
@@ -98,11 +133,24 @@ class SetPrice(Operation):
         return actor.platform or (bool(mine) and funded.exists())
 
     def lines(self, call: Call) -> list[Line]:
-        """The prices of the new version."""
+        """The version in force then, and the new one."""
+        values = call.values
+        then = values["valid_from"] or timezone.now()
+        same = ModelPrice.objects.filter(
+            **{name: values[name] for name in ("organization", "provider", "model")}
+        )
+        before = same.filter(valid_from__lte=then).order_by("valid_from", "id").last()
         return [
-            Line(name.replace("_", " ").capitalize(), None, value)
-            for name, value in call.values.items()
+            Line("Model", None, f"{values['provider']} {values['model']}"),
+            Line("For", None, values["organization"] or "everybody"),
+            *(self._line(name, before, values[name + SUFFIX]) for name in MAIN_CLASSES),
+            Line("Valid from", before and before.valid_from, values["valid_from"] or "now"),
         ]
+
+    def _line(self, name: str, before: ModelPrice | None, price: str) -> Line:
+        after = units(price, name + SUFFIX) if price else None
+        was = None if before is None else _price(getattr(before, name))
+        return Line(f"{LABELS[name]} per 1K tokens", was, _price(after))
 
     def run(self, call: Call) -> str:
         """Set."""
@@ -111,13 +159,25 @@ class SetPrice(Operation):
         return f"Set the price of {price}."
 
 
+LABELS = {
+    "input": "Input",
+    "output": "Output",
+    "cached_input": "Cached input",
+    "cache_write": "Cache write",
+}
+
+
+def _price(value: int | None) -> str:
+    """US dollars per 1,000 tokens; the classes of the cache cost the input price by default."""
+    return "as input" if value is None else f"${per_1k(value):f}"
+
+
 def _per_1k(name: str) -> Callable[[ModelPrice], str]:
     """A column that shows a price as US dollars per 1,000 tokens."""
 
-    @admin.display(description=f"{name.replace('_', ' ')} / 1K tokens", ordering=name)
+    @admin.display(description=f"{LABELS[name].lower()} / 1K tokens", ordering=name)
     def shown(row: ModelPrice) -> str:
-        value = getattr(row, name)
-        return display.NOTHING if value is None else f"${per_1k(value):f}"
+        return _price(getattr(row, name))
 
     shown.__name__ = f"{name}_dollars"
     return shown
@@ -130,11 +190,34 @@ class ModelPriceAdmin(TenantAdmin):
     view_action = Action.PRICING_READ
     shared = True
     list_display = (
-        *("model", "provider", "organization", "valid_from"),
-        *(_per_1k(name) for name in ("input", "output", "cached_input", "cache_write")),
+        *("model", "provider"),
+        *(_per_1k(name) for name in MAIN_CLASSES),
+        *("valid_from", "organization"),
     )
+    people = ("created_by",)
     list_filter = ("provider", "organization")
     list_select_related = ("organization",)
     search_fields = ("model", "provider", "=public_id")
     date_hierarchy = "valid_from"
     operations = (SetPrice,)
+
+    def shown(self, name: str) -> Any:
+        """Prices in dollars per 1,000 tokens."""
+        if name == "further":
+            return _further
+        return _per_1k(name) if name in MAIN_CLASSES else super().shown(name)
+
+
+@admin.display(description="further prices / 1K tokens")
+def _further(row: ModelPrice) -> str:
+    """Further classes and context tiers, one a line."""
+    return "; ".join(_further_lines(row.further)) or display.NOTHING
+
+
+def _further_lines(stored: Any) -> Iterator[str]:
+    for name, price in stored.get("classes", {}).items():
+        yield f"{name.replace('_', ' ')} {_price(int(price))}"
+    for tier in stored.get("tiers", ()):
+        prices = [f"{LABELS[n].lower()} {_price(int(tier[n]))}" for n in MAIN_CLASSES if n in tier]
+        more = ", ".join([*prices, *_further_lines({"classes": tier.get("classes", {})})])
+        yield f"prompts over {int(tier['start']):,} tokens: {more}"

@@ -1,5 +1,6 @@
 """The admin: open to platform administrators and, for their organisation, to its staff roles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -10,6 +11,15 @@ from wallets.staff import actor_of
 
 APP_ORDER = ("wallets", "gateway", "billing", "alerts")
 """What people come for; everything else follows by name."""
+
+MODEL_ORDER = (
+    *("Wallet", "Entry", "Reservation", "Team", "User", "Membership", "TeamMembership"),
+    *("ConsumerGroup", "GatewayKey", "ApiToken", "ServiceAccount", "Limit", "Stop", "AuditRecord"),
+    *("Organization", "CostCentre", "CreditLot", "DecisionEvent", "ModelPrice"),
+)
+
+SELDOM = frozenset({"SolarSchedule", "ClockedSchedule", "Claim"})
+"""Not on the index; their pages are there all the same."""
 
 
 class KeeptrustsAdminSite(admin.AdminSite):
@@ -35,5 +45,16 @@ class KeeptrustsAdminSite(admin.AdminSite):
     ) -> list[dict[str, Any]]:
         """Our own apps first, the machinery behind them."""
         found: list[dict[str, Any]] = super().get_app_list(request, app_label)
-        place = {label: number for number, label in enumerate(APP_ORDER)}
-        return sorted(found, key=lambda app: place.get(app["app_label"], len(APP_ORDER)))
+        for app in found:
+            app["models"] = _by_use(app["models"], keep_all=app_label is not None)
+        return sorted(found, key=lambda app: _place(APP_ORDER, app["app_label"]))
+
+
+def _by_use(models: list[dict[str, Any]], *, keep_all: bool) -> list[dict[str, Any]]:
+    """What people look for first, machinery last; the seldom used only on the app's own page."""
+    kept = [model for model in models if keep_all or model["object_name"] not in SELDOM]
+    return sorted(kept, key=lambda model: _place(MODEL_ORDER, model["object_name"]))
+
+
+def _place(order: Sequence[str], name: str) -> int:
+    return order.index(name) if name in order else len(order)

@@ -4,10 +4,11 @@ Everything is read here and changed by operations: rows, choices, filters, autoc
 actions all start from ``get_queryset``, which knows only the organisations of who is signed in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, ForeignKey, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,11 +19,23 @@ from wallets.admin import display
 from wallets.admin.filters import TenantRelatedFilter
 from wallets.admin.operation_view import OperationsMixin
 from wallets.admin.paginator import CheapPaginator
-from wallets.models import AuditRecord
+from wallets.models import AuditRecord, User
 from wallets.permissions import Action
 from wallets.staff import actor_of, visible
 
 HISTORY_LENGTH = 200
+HISTORY_ACTOR = display.person("actor")
+
+
+class PreparedChangeList(ChangeList):
+    """A list whose admin looks up what its page names, for all rows at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows of the page, prepared."""
+        super().get_results(request)
+        rows: Iterable[Any] = self.result_list
+        model_admin: TenantAdmin = self.model_admin  # type: ignore[assignment]
+        model_admin.prepare(request, rows)
 
 
 class TenantAdmin(OperationsMixin, admin.ModelAdmin):
@@ -30,7 +43,8 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
 
     ``organization_lookup`` leads from a row to its organisation; empty: platform administrators
     only. ``view_action`` is the right to see the rows; ``shared``: rows without an organisation are
-    everybody's. ``money`` names columns of nano-dollars, ``hidden`` columns that no page shows.
+    everybody's. ``money`` names columns of nano-dollars, ``people`` columns with public ids of
+    actors, ``hidden`` columns that no page shows.
     """
 
     organization_lookup: ClassVar[str] = "organization"
@@ -38,6 +52,7 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
     shared: ClassVar[bool] = False
     money: ClassVar[Sequence[str]] = ()
     hidden: ClassVar[Sequence[str]] = ()
+    people: ClassVar[Sequence[str]] = ()
 
     paginator = CheapPaginator
     show_full_result_count = False
@@ -80,7 +95,43 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
         return [
             (item, TenantRelatedFilter) if isinstance(item, str) and self._related(item) else item
             for item in super().get_list_filter(request)
+            if item != "organization" or not self._one_tenant(request)
         ]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Who is at home in one organisation is not told which on every row."""
+        columns = super().get_list_display(request)
+        if self._one_tenant(request):
+            return [column for column in columns if column != "organization"]
+        return columns
+
+    def _one_tenant(self, request: HttpRequest) -> bool:
+        actor = actor_of(request)
+        return not actor.platform and len(permissions.staffed(actor)) == 1
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Lists with prepared rows."""
+        return PreparedChangeList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """One row, prepared."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            self.prepare(request, [row])
+        return row
+
+    def prepare(self, request: HttpRequest, rows: Iterable[Any]) -> None:
+        """Look up what the columns of these rows name: user names of actors, in one statement."""
+        if self.people:
+            display.name_people(rows, self.people, lambda ids: self._names(request, ids))
+
+    def _names(self, request: HttpRequest, ids: set[str]) -> Mapping[str, str]:
+        """User names of the people among ``ids`` that exist for who is signed in."""
+        seen = self.admin_site.get_model_admin(User).get_queryset(request)
+        named = seen.filter(public_id__in=ids).values_list("public_id", "username")
+        return dict(named.iterator())
 
     def _related(self, name: str) -> bool:
         try:
@@ -130,6 +181,8 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         """All of them."""
+        if self.fieldsets:
+            return [name for _, options in self.fieldsets for name in options["fields"]]
         return list(self._shown())
 
     def _shown(self) -> Iterator[Any]:
@@ -137,7 +190,17 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
         for field in fields:
             if field.name in self.hidden or (field.primary_key and field.auto_created):
                 continue
-            yield display.column(field.name) if field.name in self.money else field.name
+            yield self.shown(field.name)
+
+    def shown(self, name: str) -> Any:
+        """A column as pages show it: money in dollars, people with their names."""
+        if name in self.money:
+            return display.column(name)
+        return display.person(name) if name in self.people else name
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """The fieldsets of the class, as they are; their fields are all read-only."""
+        return self.fieldsets or super().get_fieldsets(request, obj)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -152,11 +215,21 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
             "opts": self.opts,
             "object": row,
             "records": self._history(request, row),
-            "may_read": actor_of(request).platform or bool(visible(request, Action.AUDIT_READ)),
+            "may_read": self._may_read_history(request),
         }
         return TemplateResponse(request, "admin/tenant_history.html", context)
 
-    def _history(self, request: HttpRequest, row: Model) -> QuerySet[AuditRecord]:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Offer the history to who may read it."""
+        context["may_read_history"] = self._may_read_history(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _may_read_history(self, request: HttpRequest) -> bool:
+        return actor_of(request).platform or bool(visible(request, Action.AUDIT_READ))
+
+    def _history(self, request: HttpRequest, row: Model) -> list[AuditRecord]:
         records = AuditRecord.objects.filter(
             organization=getattr(row, "organization_id", None),
             target=getattr(row, "public_id", str(row.pk)),
@@ -164,7 +237,11 @@ class TenantAdmin(OperationsMixin, admin.ModelAdmin):
         actor = actor_of(request)
         if not actor.platform:
             records = records.filter(organization__in=permissions.staffed(actor, Action.AUDIT_READ))
-        return records.order_by("-pk")[:HISTORY_LENGTH]
+        found = list(records.order_by("-pk")[:HISTORY_LENGTH])
+        display.name_people(found, ("actor",), lambda ids: self._names(request, ids))
+        for record in found:
+            record.by = HISTORY_ACTOR(record)  # type: ignore[attr-defined]
+        return found
 
 
 class PlatformAdmin(TenantAdmin):

@@ -1,6 +1,10 @@
 """Wallets: read-only balances, changed by the operations on their page."""
 
+from typing import Any, ClassVar
+
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 
 from wallets.admin import display
 from wallets.admin.base import TenantAdmin
@@ -15,13 +19,14 @@ class WalletAdmin(TenantAdmin):
 
     view_action = Action.WALLETS_READ
     list_display = (
-        *("scope", "name", "organization"),
+        "name",
         display.column("balance", sortable=False),
-        display.column("reserved"),
-        display.column("debt"),
+        "state",
+        display.column("reserved", "held"),
+        display.column("debt", "owed"),
         display.column("total_allocated"),
         display.column("total_spent"),
-        "state",
+        *("scope", "organization"),
     )
     list_display_links = ("name",)
     list_filter = ("scope", "frozen", "organization", "team")
@@ -33,14 +38,65 @@ class WalletAdmin(TenantAdmin):
         "user__username",
         "organization__slug",
     )
-    money = (
-        *("posted", "reserved", "debt", "total_allocated", "total_spent", "funded_balance"),
-        *("low_threshold", "draw_per_day", "draw_per_month"),
+    fieldsets: ClassVar[Any] = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    display.column("balance", "balance (available)", sortable=False),
+                    display.column("reserved", "held"),
+                    display.column("debt", "owed"),
+                    display.column("total_allocated"),
+                    display.column("total_spent"),
+                    *("state", "ledger"),
+                )
+            },
+        ),
+        (
+            "Owner",
+            {"fields": ("scope", "organization", "team", "user", "public_id", "created_at")},
+        ),
+        (
+            "Settings",
+            {
+                "fields": (
+                    "low_below",
+                    *("parent", "draws"),
+                    display.column("draw_per_day", "at most per day"),
+                    display.column("draw_per_month", "at most per month"),
+                )
+            },
+        ),
     )
     operations = (
         *(operations.Credit, operations.Allocate, operations.Reclaim, operations.Freeze),
         *(operations.Unfreeze, operations.Draws, operations.Threshold),
     )
+
+    @admin.display(description="ledger")
+    def ledger(self, wallet: Wallet) -> str:
+        """Where its movements are."""
+        address = reverse("admin:wallets_entry_changelist")
+        return format_html(
+            '<a href="{}?wallet__id__exact={}">Ledger entries of this wallet</a>',
+            address,
+            wallet.pk,
+        )
+
+    @admin.display(description="low below")
+    def low_below(self, wallet: Wallet) -> str:
+        """The balance below which it is low."""
+        if wallet.low_threshold is None:
+            return "10 % of the balance after the last money in"
+        return display.dollars(wallet.low_threshold)
+
+    @admin.display(description="draws on the wallet above")
+    def draws(self, wallet: Wallet) -> str:
+        """Whether, in words."""
+        if wallet.parent_id is None:
+            return display.NOTHING
+        return "yes" if wallet.draws_on_parent else "no"
 
     @admin.display(description="status")
     def state(self, wallet: Wallet) -> str:
