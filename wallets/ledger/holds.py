@@ -103,7 +103,7 @@ def _open(operation: Reserve, candidate: Candidate, wallet: WalletRow, books: Bo
         counters=keys, request_id=operation.request_id, team_id=operation.team_id,
         user_id=operation.user_id, consumer_group_id=operation.consumer_group_id,
         key_id=operation.key_id, facts=dict(operation.facts), new=True,
-        ttl_seconds=operation.ttl.total_seconds() if operation.ttl else None,
+        ttl_seconds=None if operation.ttl is None else operation.ttl.total_seconds(),
     )  # fmt: skip
     return Result(
         state="held", wallet_id=wallet.id, balance=wallet.balance, amount=operation.amount,
