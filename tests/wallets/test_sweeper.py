@@ -80,3 +80,10 @@ def test_witnesses_write_in_the_same_transaction(
     reservation = hold(wallet, 4)
     sweeper.sweep(older_than=ANY_AGE)
     assert [operation.id for operation, _ in seen] == [reservation.pk]  # type: ignore[misc]
+
+
+def test_a_time_to_live_of_zero_is_due_at_once(wallet: Wallet) -> None:
+    reservation = hold(wallet, 4, ttl=timedelta(0))
+    assert reservation.expires_at is not None
+    sweep = ledger.Sweep(organization_id=wallet.organization_id, id=reservation.pk)
+    assert ledger.post_one(sweep).state == "expired"
