@@ -125,7 +125,7 @@ def _add_requests(found: dict[tuple[int, str], ModelSpend], month: Q) -> None:
         .order_by()
     )
     for row in rows:
-        spend = _of_model(found, row)
+        spend = _of_model(found, row["team_id"], row["model"])
         spend.requests, spend.tokens = row["requests"], row["tokens"]
 
 
@@ -142,10 +142,12 @@ def _add_charges(found: dict[tuple[int, str], ModelSpend], month: Q) -> None:
         .order_by()
     )
     for row in rows:
-        spend = _of_model(found, row)
+        spend = _of_model(found, row["team_id"], row["model"])
         spend.cost = sums.join(row["whole"], row["rest"])
         spend.adjusted = sums.join(row["adjusted_whole"], row["adjusted_rest"])
 
 
-def _of_model(found: dict[tuple[int, str], ModelSpend], row: dict[str, Any]) -> ModelSpend:
-    return found.setdefault((row["team_id"] or 0, row["model"]), ModelSpend(model=row["model"]))
+def _of_model(
+    found: dict[tuple[int, str], ModelSpend], team: int | None, model: str
+) -> ModelSpend:
+    return found.setdefault((team or 0, model), ModelSpend(model=model))

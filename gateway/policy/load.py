@@ -1,12 +1,13 @@
 """The way from a file to a policy, and to everything that is wrong with it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path as FilePath
 
 from gateway.policy import aliases, enforcement, rules, shape
 from gateway.policy.file import PolicyFile, resolved
 from gateway.policy.problems import PolicyError, Problem, Severity
+from gateway.policy.rules import NOTHING_KNOWN, Known
 from gateway.policy.schema import PolicyDocument
 from gateway.policy.source import MAX_BYTES, START, Path, Source, read
 
@@ -18,19 +19,19 @@ def load(
     environ: Mapping[str, str],
     *,
     secrets: Mapping[str, str] = NO_SECRETS,
-    known_teams: Collection[str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> PolicyFile:
     """The policy of the file at ``path``; raises ``PolicyError`` with every problem.
 
-    ``environ`` gives environment variables, ``secrets`` stored ones by name. With
-    ``known_teams`` (slugs or public ids) a team that is not among them is an error.
+    ``environ`` gives environment variables, ``secrets`` stored ones by name. A team or organization
+    that is not among the ``known`` is an error.
     """
     name = fspath(path)
     try:
         data = _bytes(name)
     except OSError as error:
         raise PolicyError([_unreadable(name, error)]) from error
-    return loads(data, environ, path=name, secrets=secrets, known_teams=known_teams)
+    return loads(data, environ, path=name, secrets=secrets, known=known)
 
 
 def loads(
@@ -39,10 +40,10 @@ def loads(
     *,
     path: str = "policy-config.yaml",
     secrets: Mapping[str, str] = NO_SECRETS,
-    known_teams: Collection[str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> PolicyFile:
     """As ``load``, for text that is at hand; ``path`` is only named in problems."""
-    document, problems = _examined(data, path, environ, secrets, known_teams)
+    document, problems = _examined(data, path, environ, secrets, known)
     if document is None or any(found.severity is Severity.ERROR for found in problems):
         raise PolicyError(problems)
     return resolved(document, environ, secrets, path)
@@ -53,7 +54,7 @@ def lint(
     environ: Mapping[str, str],
     *,
     secrets: Mapping[str, str] = NO_SECRETS,
-    known_teams: Collection[str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> list[Problem]:
     """Everything to say about the file at ``path``, by line. Empty: nothing. Never raises."""
     name = fspath(path)
@@ -61,7 +62,7 @@ def lint(
         data = _bytes(name)
     except OSError as error:
         return [_unreadable(name, error)]
-    return _examined(data, name, environ, secrets, known_teams)[1]
+    return _examined(data, name, environ, secrets, known)[1]
 
 
 def _bytes(path: str) -> bytes:
@@ -78,7 +79,7 @@ def _examined(
     path: str,
     environ: Mapping[str, str],
     secrets: Mapping[str, str],
-    known_teams: Collection[str] | None,
+    known: Known,
 ) -> tuple[PolicyDocument | None, list[Problem]]:
     source = read(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
     document: PolicyDocument | None = None
@@ -91,9 +92,7 @@ def _examined(
         for where, message in enforcement.not_enforced(source.value):
             report.add(where, message, severity=Severity.WARNING)
     if document is not None:
-        for broken in rules.broken(
-            document, environ, stored_secrets=secrets, known_teams=known_teams
-        ):
+        for broken in rules.broken(document, environ, stored_secrets=secrets, known=known):
             report.add(*broken)
     return document, report.problems()
 

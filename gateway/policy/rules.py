@@ -1,17 +1,41 @@
 """What the values of a policy file must satisfy together, beyond the shape of each."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.policy import defaults
 from gateway.policy.problems import Severity, did_you_mean
-from gateway.policy.schema import GroupSettings, PolicyDocument, TargetSettings, percent
+from gateway.policy.schema import (
+    BudgetAlert,
+    GroupSettings,
+    PolicyDocument,
+    TargetSettings,
+    percent,
+)
 from gateway.policy.source import Path
 
 Broken = tuple[Path, str, str, Severity]
 """Where, what is wrong, a suggestion (may be empty), and how bad it is."""
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
+WHOLE = 100
+"""Percent of a budget."""
+SHORT_KEY = 20
+"""Characters; a shorter key can be guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is in the database, by slug or public id; None: nobody knows, nothing is
+    checked.
+    """
+
+    teams: Collection[str] | None = None
+    organizations: Collection[str] | None = None
+
+
+NOTHING_KNOWN = Known()
 
 
 def broken(
@@ -19,18 +43,20 @@ def broken(
     environ: Mapping[str, str],
     *,
     stored_secrets: Collection[str] = (),
-    known_teams: Collection[str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> Iterator[Broken]:
-    """Every rule that ``document`` breaks; teams are checked only when ``known_teams`` is given."""
+    """Every rule that ``document`` breaks; teams and organization only where they are known."""
     yield from _duplicates(document)
+    if known.organizations is not None:
+        yield from _organization(document.organization, known.organizations)
     for index, target in enumerate(document.providers.targets):
         yield from _target(target, ("providers", "targets", index), environ, stored_secrets)
     for index, group in enumerate(document.consumer_groups):
         path: Path = ("consumer_groups", index)
         yield from _group_key(group, path, environ)
         yield from _group_models(group, path, document)
-        if known_teams is not None:
-            yield from _group_team(group, path, known_teams)
+        if known.teams is not None:
+            yield from _group_team(group, path, known.teams)
     yield from _group_secrets_differ(document, environ)
     yield from _cost_tracking(document)
     yield from _api(document, environ)
@@ -58,6 +84,12 @@ def _twice(path: Path, key: str, values: Sequence[str | None]) -> Iterator[Broke
             message = f"duplicate {key}{shown}: entry {number} of this list has it already"
             yield (*path, index, key), message, "", ERROR
         first.setdefault(value, index)
+
+
+def _organization(name: str | None, known: Collection[str]) -> Iterator[Broken]:
+    if name is not None and name not in known:
+        hint = did_you_mean(name, sorted(known))
+        yield ("organization",), f"there is no organization '{name}'", hint, ERROR
 
 
 def _target(
@@ -112,6 +144,7 @@ def _group_key(group: GroupSettings, path: Path, environ: Mapping[str, str]) -> 
     elif group.api_key is not None:
         message = "a key in clear text: unsafe in production"
         yield (*path, "api_key"), message, "use api_key_ref: {env: NAME}", WARNING
+        yield from _short((*path, "api_key"), group.api_key)
     elif group.api_key_ref:
         place = (*path, "api_key_ref", "env")
         yield from _variable(place, group.api_key_ref.env, environ)
@@ -119,6 +152,14 @@ def _group_key(group: GroupSettings, path: Path, environ: Mapping[str, str]) -> 
         if value and not value.startswith("kt_cg_"):
             message = f"the key in {group.api_key_ref.env} must start with 'kt_cg_'"
             yield place, message, "", ERROR
+        elif value:
+            yield from _short(place, value)
+
+
+def _short(path: Path, key: str) -> Iterator[Broken]:
+    if len(key) < SHORT_KEY:
+        message = f"the key is shorter than {SHORT_KEY} characters: it can be guessed"
+        yield path, message, "take one that the console makes", WARNING
 
 
 def _group_secrets_differ(document: PolicyDocument, environ: Mapping[str, str]) -> Iterator[Broken]:
@@ -157,11 +198,22 @@ def _cost_tracking(document: PolicyDocument) -> Iterator[Broken]:
     if not cost.enabled:
         message = "cost tracking is off: requests are neither priced nor paid"
         yield ("cost_tracking", "enabled"), message, "", WARNING
+    seen: dict[float, str] = {}
     for index, alert in enumerate(cost.budget_alerts):
-        if alert.action == "block":
-            message = "block also refuses what the organisation wallet would have paid"
-            path: Path = ("cost_tracking", "budget_alerts", index, "action")
-            yield path, message, "", WARNING
+        yield from _alert(alert, ("cost_tracking", "budget_alerts", index))
+        if seen.setdefault(alert.threshold_percent, alert.action) != alert.action:
+            place: Path = ("cost_tracking", "budget_alerts", index, "threshold_percent")
+            yield place, f"duplicate threshold {percent(alert)} with another action", "", WARNING
+
+
+def _alert(alert: BudgetAlert, path: Path) -> Iterator[Broken]:
+    if alert.action != "block":
+        return
+    message = "block also refuses what the organisation wallet would have paid"
+    yield (*path, "action"), message, "", WARNING
+    if alert.threshold_percent > WHOLE:
+        message = f"block at {percent(alert)} lets a team spend more than its budget first"
+        yield (*path, "threshold_percent"), message, "", WARNING
 
 
 def _api(document: PolicyDocument, environ: Mapping[str, str]) -> Iterator[Broken]:

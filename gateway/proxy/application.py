@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from django.db import DatabaseError
 
 from gateway import connections, policy, tokens
 from gateway.proxy import catalogue, errors, identity
@@ -183,5 +184,6 @@ def _reason(error: Exception) -> str:
     """One line for whoever started the gateway."""
     if isinstance(error, policy.PolicyError | UnusablePolicy):
         return f"the policy file cannot be used: {error}"
-    log.error("the gateway cannot start", exc_info=error)
+    if not isinstance(error, DatabaseError):
+        log.error("the gateway cannot start", exc_info=error)
     return f"the gateway cannot start: {type(error).__name__}: {error}"

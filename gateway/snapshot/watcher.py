@@ -50,6 +50,7 @@ class Watcher:
         self._wake = threading.Event()
         self._ended = False
         self._policy_due = False
+        self._broken = False
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
     # The event loop's side
@@ -120,7 +121,7 @@ class Watcher:
             if owes != self.current.in_debt:
                 self._swap(replace(self.current, in_debt=owes))
         else:
-            self._reload(policy or self.current.policy)
+            self._reload(policy)
         if time.monotonic() - self._used_at > LAST_USED_SECONDS:
             self._write_used()
 
@@ -129,13 +130,22 @@ class Watcher:
         old = time.monotonic() - self._loaded_at > RELOAD_SECONDS
         return old or reading.revision() != self.current.revision
 
-    def _reload(self, policy: PolicyFile) -> None:
+    def _reload(self, fresh: PolicyFile | None) -> None:
+        """Read the database again, seen through a ``fresh`` policy file where there is one."""
         assert self.current is not None
         try:
-            self._swap(reading.snapshot(policy))
+            self._swap(reading.snapshot(fresh or self.current.policy))
         except UnusablePolicy as error:
             log.error("the policy file cannot be used, the last one stays: %s", error)
+            self._broken = True
             self._swap(reading.snapshot(self.current.policy))
+        else:
+            self._note_repair(fresh)
+
+    def _note_repair(self, fresh: PolicyFile | None) -> None:
+        if fresh is not None and self._broken:
+            self._broken = False
+            log.info("the policy file can be used again: version %s", fresh.config_version)
 
     def _swap(self, snapshot: Snapshot) -> None:
         before = self.current
@@ -157,6 +167,7 @@ class Watcher:
         try:
             return load(self._path, os.environ)
         except PolicyError as error:
+            self._broken = True
             log.error("the policy file cannot be used, the last one stays")
             for problem in error.problems:
                 if problem.severity is Severity.ERROR:

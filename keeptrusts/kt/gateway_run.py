@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from keeptrusts.kt import database, locks
+from keeptrusts.kt import database, known, locks
 from keeptrusts.kt.errors import Failure
 from keeptrusts.supervisor import ports
 
@@ -60,22 +60,16 @@ def _start_lines(policy_file: Path) -> list[str]:
     from gateway import policy
 
     try:
-        loaded = policy.load(policy_file, os.environ, known_teams=_team_slugs())
+        loaded = policy.load(policy_file, os.environ, known=known.names())
+        known.warn_of_token(loaded)
     except policy.PolicyError as error:
         errors = [p for p in error.problems if p.severity is policy.Severity.ERROR]
         for problem in errors:
             typer.echo(str(problem), err=True)
         raise Failure(f"{policy_file} cannot be used: see above") from error
-    return policy.start_lines(loaded)
-
-
-def _team_slugs() -> list[str]:
-    from wallets.models import Team
-
-    try:
-        return list(Team.objects.filter(archived_at=None).values_list("slug", flat=True))
     finally:
         database.disconnect()
+    return policy.start_lines(loaded)
 
 
 def _listening(host: str, port: int, count: int) -> list[socket.socket]:

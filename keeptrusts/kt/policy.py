@@ -2,12 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keeptrusts.kt import database, output
+from keeptrusts.kt import known as names
 from keeptrusts.kt.errors import Failure
+
+if TYPE_CHECKING:
+    from gateway.policy import Known
 
 commands = typer.Typer(no_args_is_help=True, help="Policy files.")
 
@@ -25,27 +29,30 @@ def lint(
     """Check a policy file: every problem with its line and a suggestion."""
     from gateway import policy
 
-    problems = policy.lint(file, os.environ, known_teams=_known_teams(data))
+    known = _known(data)
+    problems = policy.lint(file, os.environ, known=known or policy.NOTHING_KNOWN)
     for problem in problems:
         output.line(str(problem))
+    if known is None and file.is_file():
+        output.line("note: teams and organization were not checked: no database")
     errors = sum(problem.severity is policy.Severity.ERROR for problem in problems)
     if errors:
         raise Failure(f"{file}: {output.count(errors, 'error')}")
+    if known is not None:
+        names.warn_of_token(policy.load(file, os.environ, known=known))
     warnings = output.count(len(problems), "warning")
     output.line(f"{file}: ok" + (f" ({warnings})" if problems else ""))
 
 
-def _known_teams(data: Path | None) -> list[str] | None:
-    """The teams of the database, where there is one; without it teams are not checked."""
+def _known(data: Path | None) -> "Known | None":
+    """What the database knows, where there is one."""
     if not database.exists(data):
         return None
     database.connect(data)
     from django.db import DatabaseError
 
-    from wallets.models import Team
-
     try:
-        return list(Team.objects.filter(archived_at=None).values_list("slug", flat=True))
+        return names.names()
     except DatabaseError:
-        typer.echo("kt: the database does not answer: teams are not checked", err=True)
+        typer.echo("kt: the database does not answer as one of Keeptrusts", err=True)
         return None

@@ -11,16 +11,43 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import uvicorn
+
+from keeptrusts.kt.errors import Failure
 
 BACKLOG = 2048
 GRACE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 65  # longer than load balancers and client pools keep an idle connection
 
 
+class _Startup:
+    """The application, with an ear on why it refuses to start."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self.refusal = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self._application(scope, receive, send)
+            return
+
+        async def heard(message: Any) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                self.refusal = message["message"]
+            await send(message)
+
+        await self._application(scope, receive, heard)
+
+
+STOPPING = "kt: stopping … (running answers may take {} seconds; again: at once)\n"
+
+
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and at Ctrl-C that it has understood."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -30,6 +57,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and not self.should_exit:
             self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGINT and not self.should_exit:
+            # Inside a signal handler: past the buffers, which may be in use.
+            text = STOPPING.format(self.config.timeout_graceful_shutdown)
+            os.write(sys.stderr.fileno(), text.encode())
+        super().handle_exit(sig, frame)
 
 
 def serve(
@@ -43,7 +77,7 @@ def serve(
     """Serve `application` on the bound socket until SIGINT or SIGTERM; running answers get
     `grace_seconds`.
 
-    Ends the process with exit code 3 when the application refuses to start.
+    Raises Failure when the application refuses to start.
     """
     config = uvicorn.Config(
         application,
@@ -62,17 +96,36 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     config.load()
+    config.loaded_app = startup = _Startup(config.loaded_app)
     _quieten(access_log=access_log)
-    _Server(config, on_ready).run(sockets=[sock])
+    try:
+        _Server(config, _then(on_ready)).run(sockets=[sock])
+    except SystemExit:
+        # How uvicorn ends when the application refuses; it has an exit code of its own for that.
+        if not startup.refusal:
+            raise
+    if startup.refusal:
+        raise Failure(startup.refusal)
 
 
 def _quieten(*, access_log: bool) -> None:
     """Set the server's loggers, now that importing the application has set up logging.
 
-    Starting and stopping are no news; an access log costs a line in the path of every answer.
+    A refusal to start is told once, by whoever started. An access log costs a line in the path of
+    every answer.
     """
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.access").propagate = access_log
+
+
+def _then(on_ready: Callable[[], None]) -> Callable[[], None]:
+    """Once it runs its errors are news; starting and stopping are not."""
+
+    def ready() -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        on_ready()
+
+    return ready
 
 
 def main() -> None:
@@ -83,7 +136,10 @@ def main() -> None:
         for number in ready:
             os.write(int(number), b"1")
 
-    serve(application, socket.socket(fileno=int(fd)), on_ready=announce)
+    try:
+        serve(application, socket.socket(fileno=int(fd)), on_ready=announce)
+    except Failure as failure:
+        sys.exit(f"kt: {' '.join(str(failure).split())}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,19 @@ def test_a_broken_policy_file_keeps_the_old_one(
     assert gateway.chat(world.key).status == 200
 
 
+def test_a_repaired_policy_file_is_told(
+    world: World, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    gateway = serve()
+    gateway.write_policy({"version": "1", "providers": {"targets": []}, "surprise": 1})
+    eventually(lambda: "surprise" in caplog.text, seconds=5)
+
+    gateway.write_policy(world.policy())
+
+    eventually(lambda: "the policy file can be used again: version " in caplog.text, seconds=5)
+
+
 def test_a_new_price_is_charged_within_seconds(world: World, serve: Serve) -> None:
     gateway = serve()
     assert gateway.chat(world.key).headers["x-keeptrusts-cost"] == "0.0000171"

@@ -1,5 +1,6 @@
 """Databases for processes of their own: prepared once, as `kt up` would."""
 
+import json
 import os
 import subprocess
 import sys
@@ -47,9 +48,14 @@ def own_postgres() -> Iterator[str]:
 
 def stranger(folder: Path, **extra: str) -> dict[str, str]:
     """The environment of processes on the data directory in `folder`."""
-    return environment(
-        KEEPTRUSTS_DATA=str(folder / "data"),
-        OPENAI_API_KEY="sk-test",
-        KEEPTRUSTS_API_TOKEN="kt_live_test",
-        **extra,
-    )
+    common = {
+        "KEEPTRUSTS_DATA": str(folder / "data"),
+        "OPENAI_API_KEY": "sk-test",
+        "KEEPTRUSTS_API_TOKEN": "kt_live_test",
+    }
+    return environment(**(common | extra))
+
+
+def token(folder: Path) -> str:
+    """The API token of the demo that was prepared in `folder`."""
+    return str(json.loads((folder / "data" / "demo.json").read_text())["api_token"])

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -60,7 +61,7 @@ def status(port: int, path: str = "/readyz") -> int:
 
 def test_prints_exactly_the_start_lines_and_ends_cleanly(folder: Path) -> None:
     port = ports.unused()
-    with gateway(folder, port) as started:
+    with gateway(folder, port, KEEPTRUSTS_API_TOKEN=databases.token(folder)) as started:
         started.until_says("Gateway ready")
         assert status(port) == 200
         assert started.stop(signal.SIGTERM) == 0
@@ -78,13 +79,39 @@ def test_an_unknown_team_keeps_it_from_starting(folder: Path) -> None:
     assert last == "kt: policy-config.yaml cannot be used: see above"
 
 
+def test_a_token_that_is_not_valid_is_told(folder: Path) -> None:
+    with gateway(folder, ports.unused()) as started:
+        started.until_says("Gateway ready")
+        assert started.text().startswith("kt: warning: KEEPTRUSTS_API_TOKEN is set, but not to a ")
+
+
+SECOND = """
+from keeptrusts.kt import database
+database.setup()
+from wallets.models import Organization
+Organization.objects.create(slug="second", name="Second")
+"""
+
+
+def test_an_application_that_cannot_start_is_one_line(folder: Path) -> None:
+    env = databases.stranger(folder)
+    subprocess.run([sys.executable, "-c", SECOND], cwd=folder, env=env, check=True)
+    outcome = kt("gateway", "run", "--port", str(ports.unused()), cwd=folder, env=env)
+    assert outcome.returncode == 1
+    warning, reason = outcome.stderr.splitlines()
+    assert warning.startswith("kt: warning: KEEPTRUSTS_API_TOKEN is set, but not to a ")
+    assert reason == (
+        "kt: the policy file cannot be used: several organizations exist: "
+        "say which one with a line 'organization: SLUG'"
+    )
+
+
 def test_a_taken_port_is_one_line(folder: Path) -> None:
     with ports.listening("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         listen = f"127.0.0.1:{port}"
-        outcome = kt(
-            "gateway", "run", "--listen", listen, cwd=folder, env=databases.stranger(folder)
-        )
+        env = databases.stranger(folder, KEEPTRUSTS_API_TOKEN=databases.token(folder))
+        outcome = kt("gateway", "run", "--listen", listen, cwd=folder, env=env)
     assert outcome.returncode == 1
     assert outcome.stdout == ""
     assert outcome.stderr == f"kt: port {port} on 127.0.0.1 is taken by another program\n"
@@ -135,8 +162,6 @@ def test_workers_share_the_port_and_are_replaced(postgres: str, tmp_path: Path) 
 
 
 def workers_of(pid: int) -> list[int]:
-    import subprocess
-
     listed = subprocess.run(
         ["ps", "-eo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
     ).stdout

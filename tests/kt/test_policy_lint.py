@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kt import databases, processes
 from tests.kt.conftest import Kt
 
 TUTORIAL = Path(__file__).resolve().parents[1] / "fixtures" / "policies" / "tutorial-002.yaml"
@@ -21,8 +22,26 @@ def tutorial(kt: Kt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_file_of_the_tutorial_passes(kt: Kt, tutorial: Path) -> None:
     outcome = kt("policy", "lint", "--file", "policy-config.yaml")
     assert outcome.code == 0
-    assert outcome.out.splitlines()[-1].startswith("policy-config.yaml: ok")
+    *_, note, last = outcome.out.splitlines()
+    assert note == "note: teams and organization were not checked: no database"
+    assert last.startswith("policy-config.yaml: ok")
     assert outcome.err == ""
+
+
+@pytest.mark.slow
+def test_a_database_at_hand_is_asked(tmp_path: Path) -> None:
+    env = databases.stranger(tmp_path)
+    databases.prepare(tmp_path, env)
+    policy = Path(shutil.copy(TUTORIAL, tmp_path / "policy-config.yaml"))
+    passed = processes.kt("policy", "lint", cwd=tmp_path, env=env)
+    assert (passed.returncode, "not checked" in passed.stdout) == (0, False)
+    assert passed.stderr == (
+        "kt: warning: KEEPTRUSTS_API_TOKEN is set, but not to a valid API token of this database\n"
+    )
+    policy.write_text(policy.read_text() + "organization: acne\n")
+    refused = processes.kt("policy", "lint", cwd=tmp_path, env=env)
+    assert refused.returncode == 1
+    assert "error: there is no organization 'acne' (did you mean 'acme'?)" in refused.stdout
 
 
 def test_an_error_names_file_line_and_suggestion(kt: Kt, tutorial: Path) -> None:

@@ -108,10 +108,56 @@ def test_keys_from_the_environment_may_not_be_shared(environ: dict[str, str]) ->
 
 
 def test_unknown_team_is_an_error_when_the_teams_are_known(errors: Errors) -> None:
-    assert errors(SMALL, known_teams=["engineering"]) == []
-    assert errors(SMALL, known_teams=["team_engineers"]) == [
+    assert errors(SMALL, known=policy.Known(["engineering"])) == []
+    assert errors(SMALL, known=policy.Known(["team_engineers"])) == [
         "10:5: error: there is no team 'team_engineering' (did you mean 'team_engineers'?)"
     ]
+
+
+def test_unknown_organization_is_an_error_when_they_are_known(errors: Errors) -> None:
+    text = SMALL + "organization: acne\n"
+    assert errors(text) == []
+    assert errors(text, known=policy.Known(organizations=["acme"])) == [
+        "11:1: error: there is no organization 'acne' (did you mean 'acme'?)"
+    ]
+
+
+def alerts(*steps: str) -> str:
+    lines = "".join(f"    - {{threshold_percent: {step}}}\n" for step in steps)
+    return f"{SMALL}cost_tracking:\n  budget_alerts:\n{lines}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            alerts("150, action: block"),
+            "13:8: warning: block at 150% lets a team spend more than its budget first",
+        ),
+        (
+            alerts("80, action: notify", "80.0, action: block"),
+            "14:8: warning: duplicate threshold 80% with another action",
+        ),
+        (
+            SMALL,
+            "9:5: warning: the key is shorter than 20 characters: it can be guessed "
+            "(take one that the console makes)",
+        ),
+    ],
+)
+def test_odd_values_are_warned_of(
+    environ: dict[str, str], tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "policy-config.yaml"
+    file.write_text(text)
+    policy.load(file, environ)
+    assert f"{file}:{message}" in [str(problem) for problem in policy.lint(file, environ)]
+
+
+def test_a_key_of_20_characters_is_long_enough(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "policy-config.yaml"
+    file.write_text(SMALL.replace("kt_cg_engineering", "kt_cg_engineering_ab"))
+    assert [p for p in policy.lint(file, environ) if "shorter" in p.message] == []
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,6 @@ def test_block_alone_is_enforced(environ: dict[str, str], tmp_path: Path) -> Non
 def test_clear_text_key_is_warned_of(environ: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(SMALL)
-    (found,) = policy.lint(file, environ)
+    found, _too_short = policy.lint(file, environ)
     assert (found.line, found.severity) == (9, policy.Severity.WARNING)
     assert found.message == "a key in clear text: unsafe in production"
