@@ -86,11 +86,16 @@ class Report:
         return not self.problems
 
     def __str__(self) -> str:
-        verdict = "ok" if self.ok else f"{len(self.problems)} problems"
+        verdict = "ok" if self.ok else _count(len(self.problems), "problem")
         return (
-            f"checked {self.wallets} wallets, {self.entries} entries, "
-            f"{self.open_holds} open holds: {verdict}"
+            f"checked {_count(self.wallets, 'wallet')}, "
+            f"{_count(self.entries, 'entry', 'entries')}, "
+            f"{_count(self.open_holds, 'open hold')}: {verdict}"
         )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def verify() -> Report:

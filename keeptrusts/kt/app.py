@@ -50,6 +50,13 @@ root.command("resume")(stops.resume)
 root.add_typer(ledger.commands, name="ledger")
 root.command("doctor")(doctor.doctor)
 
+PLAIN = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "not a whole number",
+    "Input should be": "must be",
+}
+"""Words of the parser's library, and ours."""
+
 EXPECTED = (Failure, PortUnavailable, ChildFailed, Refused, InvalidAmount)
 
 
@@ -83,12 +90,15 @@ def _fail(message: str) -> int:
 
 
 def _usage(error: typer.TyperException) -> int:
+    message = " ".join(error.format_message().split())
+    for technical, plain in PLAIN.items():
+        message = message.replace(technical, plain)
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(error.format_message(), err=True)
     else:
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context else ""
-        typer.echo(f"kt: {' '.join(error.format_message().split())}{hint}", err=True)
+        typer.echo(f"kt: {message}{hint}", err=True)
     return error.exit_code
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -10,18 +11,28 @@ import typer
 
 from keeptrusts.kt import database, output
 from keeptrusts.kt.errors import Failure
+from keeptrusts.kt.gateway import DEFAULT_HOST, DEFAULT_PORT
+from keeptrusts.supervisor import probes
 
 Check = Callable[[], str]
+GATEWAY = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 
 
 class Broken(Exception):
     """A check failed; the message says what to do."""
 
 
+class Absent(Exception):
+    """There is nothing to check, which is no failure."""
+
+
 def doctor(
     data: Annotated[Path | None, typer.Option(help="Data directory; default: ./data.")] = None,
+    gateway_url: Annotated[
+        str, typer.Option(help=f"The gateway that must answer; default: {GATEWAY}, if one runs.")
+    ] = "",
 ) -> None:
-    """Check Python, the database, the ledger's guards, Redis, the local model and the API."""
+    """Check Python, the database, the ledger's guards, Redis, the model, the API, the gateway."""
     database_answers = _passes("database", lambda: _database(data))
     checks: list[tuple[str, Check]] = [
         ("python", platform.python_version),
@@ -31,6 +42,7 @@ def doctor(
         checks += [("migrations", _migrations), ("ledger guards", _guards), ("jobs", _broker)]
     if os.environ.get("KEEPTRUSTS_API_URL"):
         checks.append(("api", _api))
+    checks.append(("gateway", lambda: _gateway(gateway_url)))
     outcomes = [database_answers, *(_passes(name, check) for name, check in checks)]
     if not all(outcomes):
         raise Failure(f"{output.count(outcomes.count(False), 'check')} failed")
@@ -42,6 +54,8 @@ def _passes(name: str, check: Check) -> bool:
     except Broken as problem:
         output.line(f"FAIL  {name}: {problem}")
         return False
+    except Absent as reason:
+        output.line(f"--    {name}: {reason}")
     return True
 
 
@@ -110,3 +124,16 @@ def _api() -> str:
     except Failure as error:
         raise Broken(str(error)) from error
     return f"{client.access.url} accepts the token"
+
+
+def _gateway(url: str) -> str:
+    """Asks a gateway whether a paid request could be served now."""
+    address = (url or GATEWAY).rstrip("/").removesuffix("/v1")
+    status, answer = probes.ask(f"{address}/readyz")
+    if status == HTTPStatus.OK:
+        return f"{address} is ready"
+    if status is not None:
+        raise Broken(f"{address} is not ready: status {status}, {answer}")
+    if url:
+        raise Broken(f"{address} does not answer ({answer}): start it with `kt gateway run`")
+    raise Absent(f"none runs at {address}; name another with --gateway-url")

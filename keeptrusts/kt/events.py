@@ -11,6 +11,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from keeptrusts.kt import following, output
+from keeptrusts.kt.moments import moment
 
 commands = typer.Typer(no_args_is_help=True, help="Decision events: one per request.")
 
@@ -63,7 +64,9 @@ class Verdict(StrEnum):
 
 
 VERDICT = typer.Option(None, help="Only events of this verdict.")
-SINCE = typer.Option("", help="Only events from this time on, for example 2026-04-01T00:00:00Z.")
+SINCE = typer.Option(
+    "", help="Only events from this time on: 2026-04-01T00:00:00Z, or 30m, 1h, 2d ago."
+)
 
 
 @commands.command("tail")
@@ -81,7 +84,7 @@ def tail(
     client = Client()
     as_json = as_json or form is Format.JSON
     known = following.Known(client, verdict=verdict or "") if follow else None
-    query = {"since": since, "verdict": verdict or "", "limit": min(last, PAGE)}
+    query = {"since": moment(since), "verdict": verdict or "", "limit": min(last, PAGE)}
     events = list(islice(client.pages("/v1/events", query), last))[::-1]
     if known is None:
         _print(events, as_json=as_json)
@@ -124,7 +127,8 @@ def export(
     """Write all events of a time range, newest first."""
     from keeptrusts.kt.client import Client
 
-    query = {"since": since, "until": until, "verdict": verdict or "", "limit": PAGE}
+    times = {"since": moment(since), "until": moment(until)}
+    query = {**times, "verdict": verdict or "", "limit": PAGE}
     events = Client().pages("/v1/events", query)
     write = _write_csv if form is FileFormat.CSV else _write_jsonl
     if file is None:

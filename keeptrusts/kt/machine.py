@@ -42,6 +42,8 @@ def run(plan: Plan) -> None:
     from keeptrusts.kt import programs
 
     upstream = programs.upstream_address(plan.upstream)
+    if upstream and not os.environ.get("OPENAI_API_KEY"):
+        _report("warning: OPENAI_API_KEY is not set: --upstream is called without a key")
     directory = _claim(plan)
     os.umask(0o077)  # the database and the logs are for their owner only
     _report(f"preparing {directory}")

@@ -57,6 +57,8 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.stopping:
+            self._report(f"stopping {', '.join(child.name for child in self.children)} …")
         self._stop_children()
         signal.set_wakeup_fd(self._previous_wakeup)
         for number, handler in self._previous.items():

@@ -29,6 +29,29 @@ def test_commands_on_the_api_say_what_to_set(kt: Kt, command: tuple[str, ...]) -
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ("events", "export", "--format", "xml"),
+            "Invalid value for '--format': 'xml' is not one of 'csv', 'jsonl'.",
+        ),
+        (
+            ("events", "tail", "--last", "many"),
+            "Invalid value for '--last' / '--limit': not a whole number",
+        ),
+        (
+            ("up", "--port", "70000"),
+            "Invalid value for '--port': must be less than or equal to 65535",
+        ),
+    ],
+)
+def test_wrong_usage_is_told_in_plain_words(kt: Kt, command: tuple[str, ...], message: str) -> None:
+    outcome = kt(*command)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"kt: {message} (see 'kt ")
+
+
 def test_missing_token_names_the_variable(kt: Kt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEEPTRUSTS_API_URL", "http://127.0.0.1:1")
     outcome = kt("spend", "--all")
@@ -123,7 +146,7 @@ def test_amounts_that_are_no_money_are_refused_before_anything_is_sent(
 ) -> None:
     outcome = kt("wallets", "allocate", "--team", "engineering", f"--amount={amount}")
     assert outcome.code == 1
-    assert outcome.err.startswith("kt: amount: must be ")
+    assert outcome.err.startswith("kt: amount: must ")
     assert api.requests == []
 
 

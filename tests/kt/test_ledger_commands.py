@@ -38,7 +38,7 @@ def test_verify_names_what_is_broken(kt_on_database: Kt) -> None:
     outcome = kt_on_database("ledger", "verify")
     assert outcome.code == 1
     assert outcome.out == f"trigger {name} is missing\n"
-    assert outcome.err == "kt: checked 1 wallets, 1 entries, 0 open holds: 1 problems\n"
+    assert outcome.err == "kt: checked 1 wallet, 1 entry, 0 open holds: 1 problem\n"
 
 
 def test_sweep_with_nothing_to_do(kt_on_database: Kt) -> None:

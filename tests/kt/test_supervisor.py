@@ -38,6 +38,7 @@ def test_sigint_stops_it_too(tmp_path: Path) -> None:
     with supervising(tmp_path, "steady") as supervisor:
         supervisor.until_says("ready")
         assert supervisor.stop(signal.SIGINT) == 0
+        assert "stopping " in supervisor.text()
     assert gone(pids(tmp_path, "steady"))
 
 

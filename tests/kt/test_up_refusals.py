@@ -35,6 +35,15 @@ def test_upstream_that_is_no_address(kt: Kt, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_upstream_without_a_key_is_warned_of(kt: Kt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    outcome = kt("up", "--upstream", "http://x.example", "--port", "1", "--gateway-port", "1")
+    assert outcome.err.splitlines() == [
+        "kt: warning: OPENAI_API_KEY is not set: --upstream is called without a key",
+        "kt: console and gateway cannot share port 1: give two ports",
+    ]
+
+
 def test_data_directory_in_use(kt: Kt, tmp_path: Path) -> None:
     program = (
         "import pathlib, signal, sys; from keeptrusts.kt import locks; "

@@ -34,7 +34,7 @@ def without_triggers(sql: str) -> None:
 
 
 def test_right_books_are_counted_and_pass(wallet: Wallet) -> None:
-    assert str(verify()) == "checked 1 wallets, 4 entries, 1 open holds: ok"
+    assert str(verify()) == "checked 1 wallet, 4 entries, 1 open hold: ok"
 
 
 @pytest.mark.parametrize(

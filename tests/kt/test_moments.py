@@ -1,0 +1,34 @@
+"""Times as people type them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from keeptrusts.kt.moments import moment
+from tests.kt.conftest import Kt
+from tests.kt.fake_api import FakeApi
+
+NOW = datetime(2026, 4, 10, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("30m", "2026-04-10T11:30:00Z"),
+        ("1h", "2026-04-10T11:00:00Z"),
+        ("2d", "2026-04-08T12:00:00Z"),
+        ("90s", "2026-04-10T11:58:30Z"),
+        ("2026-04-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+        ("soon", "soon"),
+        ("", ""),
+    ],
+)
+def test_ago_or_as_it_is(typed: str, meant: str) -> None:
+    assert moment(typed, now=NOW) == meant
+
+
+def test_tail_asks_for_a_time(kt: Kt, api: FakeApi) -> None:
+    kt("events", "tail", "--since", "30m")
+    asked = api.requests[0]["path"]
+    assert asked.startswith("/v1/events?since=20")
+    assert "Z&limit=10" in asked
