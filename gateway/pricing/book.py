@@ -18,6 +18,11 @@ class Priced(NamedTuple):
     rates: Rates
     version: str
 
+    @property
+    def from_catalogue(self) -> bool:
+        """Whether nobody here has set it."""
+        return self.version.startswith(catalogue.LABEL)
+
 
 @dataclass(frozen=True, slots=True)
 class _Version:

@@ -8,6 +8,7 @@ of binary floats such as 0.18000000000000002); they are rounded up, by less than
 1,000,000 tokens. No integer column could hold their 18 digits. All prices of OpenAI are exact.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
@@ -21,7 +22,12 @@ from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 from gateway.pricing.rates import Band, Rates, Tier
 
 MAX_NAME = 256
+LABEL = "catalogue:"
 _WIDE = Context(prec=60)
+_NO_TEXT = re.compile(
+    r"moderation|embed|whisper|transcri|dall-e|imagen|rerank"
+    r"|(?<![a-z])(tts|image|images|speech|stt)(?![a-z])"
+)
 
 CLASSES = {
     "input_mtok": "input",
@@ -46,7 +52,7 @@ ASKED_FOR = {
 @cache
 def label() -> str:
     """The version of catalogue prices as events record it."""
-    return f"catalogue:{version('genai-prices')}"
+    return f"{LABEL}{version('genai-prices')}"
 
 
 @cache
@@ -75,6 +81,16 @@ def canonical(provider: str, model: str) -> str | None:
     """The catalogue's own name for ``model``: ``gpt-4o-mini`` for ``gpt-4o-mini-2024-07-18``."""
     info = _model(provider.lower(), model.lower())
     return info.id if info else None
+
+
+def writes_text(provider: str, model: str) -> bool:
+    """Whether the entry that prices ``model`` is one for chats.
+
+    By its name, the catalogue does not say: not a model for moderation, embeddings, speech,
+    transcripts or pictures.
+    """
+    names = (model, canonical(provider, model) or "")
+    return not any(_NO_TEXT.search(name.lower()) for name in names)
 
 
 def models(provider: str, at: datetime) -> Iterator[tuple[str, Rates]]:

@@ -4,13 +4,14 @@ Order: stop switches, allow-list, target, price and features, debt. The ledger d
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from gateway import tokens
 from gateway.policy import Target
-from gateway.pricing import Priced, worst_case_nanos
-from gateway.proxy import bodies, errors, refusals
+from gateway.pricing import Priced, catalogue, worst_case_nanos
+from gateway.proxy import bodies, errors, fields, refusals
 from gateway.proxy.call import Admission, Call
 from gateway.snapshot import Snapshot, StopCard
 from gateway.tokens import Estimate
@@ -20,11 +21,13 @@ from wallets.ledger import Reserve
 MAX_MODEL, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 120, 16, 64, 128
 MAX_REASON = 200
 UNPRICED = "unpriced"
+_DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
 
 
 def admit(call: Call) -> Admission:
     """Decide, and note on the event what was decided about; raises ``Rejected``."""
     call.request = request = bodies.parsed(call.body)
+    fields.check(request)
     model = _model(request)
     call.event.model = model
     call.streamed = call.event.streamed = _stream(request)
@@ -112,7 +115,7 @@ def _check_stops(call: Call, model: str) -> None:
     caller, snapshot = call.caller, call.snapshot
     if not snapshot.organization.active:
         raise errors.Blocked(402, "The organization is closed.", code="stopped")
-    stop = caller.stop or snapshot.stopped_models.get(model)
+    stop = caller.stop or _model_stop(snapshot, model)
     if stop is not None:
         raise _stopped(stop)
     if caller.allowed_models is not None and model not in caller.allowed_models:
@@ -124,6 +127,19 @@ def _check_stops(call: Call, model: str) -> None:
         )
         rejected.kind = "invalid_request_error"
         raise rejected
+
+
+def _model_stop(snapshot: Snapshot, model: str) -> StopCard | None:
+    """The switch on a model, however its name is spelled; dated names count as their model."""
+    if not snapshot.stopped_models:
+        return None
+    name = model.strip().casefold()
+    names = {name, _DATE.sub("", name)}
+    for target in snapshot.policy.targets_for(model):
+        known = catalogue.canonical(target.provider, model.strip())
+        names.update({known.casefold()} if known else ())
+    found = (snapshot.stopped_models.get(name) for name in sorted(names))
+    return next((stop for stop in found if stop is not None), None)
 
 
 def _blocked(call: Call, code: str) -> errors.Blocked:
@@ -145,9 +161,9 @@ def _target(call: Call, model: str) -> Target:
     if not targets:
         raise errors.unknown_model(model)
     stopped = call.snapshot.stopped_providers
-    running = [target for target in targets if target.provider not in stopped]
+    running = [target for target in targets if target.provider.casefold() not in stopped]
     if not running:
-        raise _stopped(stopped[targets[0].provider])
+        raise _stopped(stopped[targets[0].provider.casefold()])
     return running[0]
 
 
@@ -172,7 +188,7 @@ def _price(
     if not _tracked(snapshot):
         return None
     priced = snapshot.prices.rates(call.caller.organization_id, target.provider, model, call.now)
-    if priced is None:
+    if priced is None or not _counts(call, priced, target, model):
         if call.caller.allows_unpriced:
             flags.append(UNPRICED)
             return None
@@ -191,6 +207,17 @@ def _price(
             details={"provider": target.provider, "model": model, "features": unpriced},
         )
     return priced
+
+
+def _counts(call: Call, priced: Priced, target: Target, model: str) -> bool:
+    """Whether a price is one of this route's.
+
+    The catalogue prices models of every kind, by patterns: a name made up to look like one that is
+    free must not pass for it. What costs nothing here, somebody has set to cost nothing.
+    """
+    if not priced.from_catalogue:
+        return True
+    return not priced.rates.free and call.route.knows(target.provider, model)
 
 
 def _hold(estimate: Estimate, priced: Priced | None) -> int:

@@ -8,6 +8,8 @@ import orjson
 from gateway.proxy import errors
 
 FAITHFUL_UP_TO = 65_536
+MAX_DEPTH = 128
+"""Levels of objects and lists in each other; what writes JSON here can do 254."""
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -20,7 +22,29 @@ def parsed(body: bytes) -> dict[str, Any]:
         ) from None
     if not isinstance(value, dict):
         raise errors.Rejected(400, "The request body must be a JSON object.", code="invalid_json")
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
     return value
+
+
+def _check_depth(request: dict[str, Any]) -> None:
+    for name, value in request.items():
+        if _is_deeper(value, MAX_DEPTH - 1):
+            field = name.encode("utf-8", "replace").decode()[:120]
+            raise errors.invalid_field(field, f"is nested too deeply: at most {MAX_DEPTH} levels")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether ``value`` has more levels; level by level, for recursion has limits of its own."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        level = [
+            child
+            for outer in level
+            for child in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(child, dict | list)
+        ]
+    return bool(level)
 
 
 def outgoing(body: bytes, request: dict[str, Any], changes: dict[str, Any]) -> bytes:

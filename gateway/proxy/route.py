@@ -58,6 +58,8 @@ class Route:
     answer_text: Callable[[Mapping[str, Any]], str]
     stream: Callable[[Request], Stream]
     stream_changes: Callable[[Request], dict[str, Any]]
+    knows: Callable[[str, str], bool]
+    """Whether the catalogue's price of (provider, model) is for what this route asks of it."""
 
 
 class Routes:

@@ -163,7 +163,7 @@ class Directory:
 
 
 def _both(first: frozenset[str] | None, second: list[str] | None) -> frozenset[str] | None:
-    """What both lists allow; an empty list of a key allows everything."""
-    if not second:
+    """What both lists allow; None allows everything, an empty list nothing."""
+    if second is None:
         return first
     return frozenset(second) if first is None else first & frozenset(second)

@@ -138,7 +138,10 @@ def _revoked(organization_id: int, policy: PolicyFile) -> set[str]:
 
 @dataclass(slots=True)
 class _Stops:
-    """Stop switches that are pulled: of callers by (scope, public id), the others by name."""
+    """Stop switches that are pulled: of callers by (scope, public id), the others by name.
+
+    Names are case-folded.
+    """
 
     targets: dict[tuple[str, str], StopCard] = field(default_factory=dict)
     models: dict[str, StopCard] = field(default_factory=dict)
@@ -150,9 +153,9 @@ def _stops(organization_id: int) -> _Stops:
     for stop in Stop.objects.filter(organization=organization_id, lifted_at=None):
         card = StopCard(stop.scope, stop.cut, stop.reason)
         if stop.scope == Stop.Scope.MODEL:
-            stops.models[stop.target] = card
+            stops.models[stop.target.strip().casefold()] = card
         elif stop.scope == Stop.Scope.PROVIDER:
-            stops.providers[stop.target] = card
+            stops.providers[stop.target.strip().casefold()] = card
         else:
             stops.targets[stop.scope, stop.target] = card
     return stops

@@ -1,5 +1,6 @@
 """Requests that make no sense: a clear answer that names the field, and nothing else happens."""
 
+import json
 from typing import Any
 
 import pytest
@@ -67,6 +68,53 @@ def test_a_body_that_is_no_json_object(world: World, gateway: Any, raw: bytes) -
 
     assert (answer.status, answer.error["code"]) == (400, "invalid_json")
     _changed_nothing(world)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("MODEL", "Max_Tokens", "maxTokens", "N", "Stream", "\u017ftream"),
+        *("models", "Models", "route", "provider", "transforms", "fallbacks", "extra_body"),
+        *("api_base", "base_url", "api_key", "user_config", "chat_template"),
+    ],
+)
+def test_a_field_that_would_change_what_was_priced(world: World, gateway: Any, name: str) -> None:
+    answer = gateway.chat(world.key, **{name: 100_000})
+
+    assert (answer.status, answer.error["code"]) == (400, "unsupported_field")
+    assert answer.error["param"] == name
+    assert answer.error["message"].startswith(name)
+    _changed_nothing(world)
+
+
+def test_other_unknown_fields_pass(world: World, gateway: Any) -> None:
+    gateway.chat(world.key, top_k=7, Temperature=1, models=None)
+
+    assert world.upstream.requests[0].body["top_k"] == 7
+
+
+@pytest.mark.parametrize("levels", [128, 254, 1000])
+@pytest.mark.parametrize("name", ["metadata", "logit_bias", "tools", "zzz", "messages"])
+def test_a_body_that_is_nested_too_deeply(
+    world: World, gateway: Any, name: str, levels: int
+) -> None:
+    body = json.dumps(chat()).removesuffix("}")
+    nested = f'{body}, "{name}": {"[" * levels}{"]" * levels}}}'
+
+    answer = gateway.request("POST", "/v1/chat/completions", raw=nested.encode(), key=world.key)
+
+    assert (answer.status, answer.error["param"]) == (400, name)
+    assert "nested too deeply" in answer.error["message"]
+    _changed_nothing(world)
+
+
+def test_a_body_may_be_nested_as_deep_as_that(world: World, gateway: Any) -> None:
+    body = json.dumps(chat()).removesuffix("}")
+    nested = f'{body}, "metadata": {"[" * 127}{"]" * 127}}}'
+
+    answer = gateway.request("POST", "/v1/chat/completions", raw=nested.encode(), key=world.key)
+
+    assert answer.status == 200
 
 
 def test_a_bad_request_has_an_event_too(world: World, gateway: Any) -> None:

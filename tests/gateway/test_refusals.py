@@ -109,6 +109,62 @@ def test_a_billable_feature_without_a_price_is_refused(world: World, serve: Serv
     assert world.upstream.requests == []
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("omni-moderation-latest", "text-moderation-stable", "text-embedding-3-small"),
+        *("gpt-4o-mini-tts", "gpt-4o-mini-transcribe", "gpt-image-1"),
+    ],
+)
+def test_the_price_of_a_model_that_writes_no_text_is_none_for_a_chat(
+    world: World, serve: Serve, model: str
+) -> None:
+    gateway = serve()
+
+    assert gateway.chat(world.key, model=model).error["code"] == "model_not_priced"
+    assert world.upstream.requests == []
+
+
+def test_a_model_is_free_only_where_somebody_set_it_so(world: World, serve: Serve) -> None:
+    gateway = serve(target={"provider": "openrouter"})
+
+    answer = gateway.chat(world.key, model="qwen3-8b:free")
+
+    assert (answer.status, answer.error["code"]) == (402, "model_not_priced")
+
+
+@pytest.mark.parametrize(
+    ("stopped", "asked"),
+    [
+        ("gpt-4", "GPT-4"),
+        ("GPT-4", "gpt-4"),
+        ("gpt-4", "gpt-4-0613"),
+        ("gpt-4", "Gpt-4-0314"),
+        ("gpt-4", " gpt-4"),
+        ("gpt-4o", "gpt-4o-2024-05-13"),
+        ("gpt-4-0613", "gpt-4-0613"),
+    ],
+)
+def test_a_stopped_model_is_stopped_however_it_is_spelled(
+    world: World, serve: Serve, stopped: str, asked: str
+) -> None:
+    Stop.objects.create(
+        organization=world.organization, scope="model", target=stopped, created_by="test"
+    )
+    gateway = serve()
+
+    assert gateway.chat(world.key, model=asked).error["code"] == "stopped"
+    assert gateway.chat(world.key, model="gpt-4o-mini").status == 200
+
+
+def test_a_key_that_may_use_no_model_may_use_none(world: World, serve: Serve) -> None:
+    group = factories.make_consumer_group(world.team, "batch")
+    _, secret = factories.make_group_key(group, allowed_models=[])
+    gateway = serve()
+
+    assert gateway.chat(secret).error["code"] == "model_not_allowed"
+
+
 def test_a_free_model_works_at_zero_balance(world: World, serve: Serve) -> None:
     world.team = factories.make_team(world.organization, "empty", draws_on_parent=False)
     _free(world, "free-model")

@@ -155,6 +155,9 @@ def _describe(
 ) -> None:
     key.name = secrets.check_name(name)
     key.expires_at = secrets.check_expiry(expires_at)
+    # An empty list looks like "all" to some and "none" to others.
+    if allowed_models is not None and not (allowed_models := list(allowed_models)):
+        raise InvalidInput("allowed_models", "must name a model; leave it out (null) to allow all.")
     key.allowed_models = (
         None if allowed_models is None else _check_words(allowed_models, "allowed_models")
     )

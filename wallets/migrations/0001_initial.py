@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('public_id', models.CharField(default=wallets.models.base.PublicIdDefault('key'), editable=False, max_length=40, unique=True)),
-                ('allowed_models', models.JSONField(blank=True, help_text='List of models; empty: all.', null=True)),
+                ('allowed_models', models.JSONField(blank=True, help_text='List of models; null: all.', null=True)),
                 ('default_tags', models.JSONField(blank=True, default=dict)),
                 ('consumer_group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='wallets.consumergroup')),
                 ('replaced_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaces', to='wallets.gatewaykey')),

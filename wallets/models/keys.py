@@ -99,7 +99,7 @@ class GatewayKey(Credential):
         User, models.PROTECT, null=True, blank=True, related_name="gateway_keys"
     )
     allowed_models = models.JSONField(
-        null=True, blank=True, help_text="List of models; empty: all."
+        null=True, blank=True, help_text="List of models; null: all."
     )
     default_tags = models.JSONField(default=dict, blank=True)
     replaced_by = models.ForeignKey(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway import tokens
+from gateway.pricing import catalogue
 from gateway.pricing.usage import Reading, Usage, merged
 from gateway.proxy import errors, sse
 from gateway.proxy.route import Request, Route
@@ -138,4 +139,5 @@ ROUTE = Route(
     answer_text=answer_text,
     stream=ChatStream,
     stream_changes=stream_changes,
+    knows=catalogue.writes_text,
 )

@@ -179,6 +179,7 @@ def test_an_archived_group_gets_no_key(acme: Company) -> None:
     [
         ("allowed_models", ["m"] * 101),
         ("allowed_models", [""]),
+        ("allowed_models", []),
         ("allowed_models", [7]),
         ("default_tags", {"project": "x" * 121}),
     ],

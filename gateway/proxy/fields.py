@@ -1,0 +1,84 @@
+"""Top-level fields of a request that are refused, because what they ask for was not priced.
+
+Other unknown fields pass: providers have many extensions, and their text is counted as prompt.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.proxy.errors import Rejected
+from gateway.tokens.completion import ALIASES, CHOICES, STANDARD
+
+PRICED = (
+    *("model", "messages", "stream", "stream_options", "tools", "functions", "prediction"),
+    *("modalities", "audio", "background", "plugins", "service_tier", "web_search_options"),
+    *(*STANDARD, *ALIASES, *CHOICES),
+)
+"""Fields whose value decides about the price, the target or the end of an answer."""
+
+_OTHER_MODEL = "it can choose another model than the one that is priced"
+_OTHER_TARGET = "it can choose another target than the one that is priced"
+_OTHER_BODY = "it can change fields after they were priced"
+_OTHER_PAYER = "it can replace the credentials or the configuration of the target"
+_OTHER_PROMPT = "it can write a longer prompt than the one that was counted"
+
+UNSUPPORTED: Mapping[str, str] = {
+    # OpenRouter
+    "models": _OTHER_MODEL,
+    "route": _OTHER_MODEL,
+    "provider": _OTHER_TARGET,
+    "transforms": _OTHER_PROMPT,
+    # LiteLLM
+    "fallbacks": _OTHER_MODEL,
+    "fallback_models": _OTHER_MODEL,
+    "context_window_fallbacks": _OTHER_MODEL,
+    "content_policy_fallbacks": _OTHER_MODEL,
+    "model_list": _OTHER_MODEL,
+    "extra_body": _OTHER_BODY,
+    "extra_headers": _OTHER_PAYER,
+    "custom_llm_provider": _OTHER_TARGET,
+    "deployment_id": _OTHER_TARGET,
+    "api_base": _OTHER_TARGET,
+    "base_url": _OTHER_TARGET,
+    "api_key": _OTHER_PAYER,
+    "user_config": _OTHER_PAYER,
+    # vLLM, SGLang
+    "chat_template": _OTHER_PROMPT,
+}
+"""Refused wherever they have a value, each with the reason."""
+
+
+def _plain(name: str) -> str:
+    """A name without case and separators, as lenient parsers match it."""
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def _by_plain(names: Iterable[str]) -> dict[str, str]:
+    return {_plain(name): name for name in names}
+
+
+_EXACT = frozenset(PRICED)
+_PRICED = _by_plain(PRICED)
+_UNSUPPORTED = _by_plain(UNSUPPORTED)
+
+
+def check(request: Mapping[str, Any]) -> None:
+    """Raises a 400 that names the field."""
+    for name, value in request.items():
+        if name in _EXACT:
+            continue
+        plain = _plain(name)
+        if plain in _PRICED:
+            raise _refused(name, f"write it '{_PRICED[plain]}'")
+        if plain in _UNSUPPORTED and value is not None:
+            raise _refused(name, UNSUPPORTED[_UNSUPPORTED[plain]])
+
+
+def _refused(name: str, why: str) -> Rejected:
+    name = name.encode("utf-8", "replace").decode()[:120]
+    return Rejected(
+        400,
+        f"{name}: this field is not supported here: {why}.",
+        code="unsupported_field",
+        param=name,
+    )
