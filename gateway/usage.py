@@ -147,7 +147,5 @@ def _add_charges(found: dict[tuple[int, str], ModelSpend], month: Q) -> None:
         spend.adjusted = sums.join(row["adjusted_whole"], row["adjusted_rest"])
 
 
-def _of_model(
-    found: dict[tuple[int, str], ModelSpend], team: int | None, model: str
-) -> ModelSpend:
+def _of_model(found: dict[tuple[int, str], ModelSpend], team: int | None, model: str) -> ModelSpend:
     return found.setdefault((team or 0, model), ModelSpend(model=model))

@@ -79,6 +79,15 @@ def test_an_unknown_team_keeps_it_from_starting(folder: Path) -> None:
     assert last == "kt: policy-config.yaml cannot be used: see above"
 
 
+def test_ctrl_c_is_answered_at_once(folder: Path) -> None:
+    with gateway(folder, ports.unused()) as started:
+        started.until_says("Gateway ready")
+        assert started.stop(signal.SIGINT) == 0
+        assert started.text().splitlines()[-1] == (
+            "kt: stopping … (running answers may take 30 seconds; again: at once)"
+        )
+
+
 def test_a_token_that_is_not_valid_is_told(folder: Path) -> None:
     with gateway(folder, ports.unused()) as started:
         started.until_says("Gateway ready")
