@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from django.db import transaction
 from django.utils import timezone
 
-from wallets import permissions
+from wallets import permissions, stops
 from wallets.errors import Conflict
-from wallets.models import ConsumerGroup, GatewayKey, Team
+from wallets.models import ConsumerGroup, GatewayKey, Limit, Stop, Team
 from wallets.people import checks
 from wallets.permissions import Action
 from wallets.tenancy import Actor
@@ -39,9 +39,16 @@ def create_group(*, actor: Actor, team: Team, name: str) -> ConsumerGroup:
 
 @transaction.atomic
 def rename_group(*, actor: Actor, group: ConsumerGroup, name: str) -> ConsumerGroup:
-    """Call a consumer group otherwise; its keys stay. Raises as ``create_group`` does."""
+    """Call a consumer group otherwise; its keys stay.
+
+    Keys that stand in a policy file belong to the group by its name: they would leave behind what
+    stops or limits it. Raises as ``create_group`` does, and Conflict (``group_archived``,
+    ``group_stopped``, ``group_limited``).
+    """
     _require(actor, group.team)
     name = checks.name(name, most=NAME_LENGTH)
+    if name != group.name:
+        _check_loose(group)
     with _unique(name):
         checks.change(
             actor,
@@ -74,6 +81,27 @@ def archive_group(*, actor: Actor, group: ConsumerGroup) -> ConsumerGroup:
         after={"keys": revoked},
     )
     return group
+
+
+def _check_loose(group: ConsumerGroup) -> None:
+    """Nothing may hang on the name."""
+    if group.archived_at is not None:
+        raise Conflict("The consumer group is archived.", code="group_archived")
+    pulled = stops.in_force(group.organization).filter(
+        scope=Stop.Scope.CONSUMER_GROUP, target__in=(group.public_id, group.name)
+    )
+    if pulled.exists():
+        raise Conflict(
+            "The consumer group is stopped: keys of a policy file know it by its name. "
+            "Resume it, then rename it.",
+            code="group_stopped",
+        )
+    if Limit.objects.filter(consumer_group=group).exists():
+        raise Conflict(
+            "The consumer group has a limit: keys of a policy file know it by its name. "
+            "Remove the limit, rename the group and set the limit again.",
+            code="group_limited",
+        )
 
 
 def _require(actor: Actor, team: Team) -> None:

@@ -24,7 +24,7 @@ class _Rules:
 
 @dataclass(kw_only=True)
 class Directory:
-    """Puts callers together from the rows of one organisation."""
+    """Puts callers together from the rows of one organisation; ``groups`` with archived ones."""
 
     organization: OrganizationCard
     policy: PolicyFile
@@ -34,8 +34,12 @@ class Directory:
     stops: Mapping[tuple[str, str], StopCard]
 
     def __post_init__(self) -> None:
-        self._groups = {group.pk: group for group in self.groups}
-        self._groups_by_name = {group.name: group for group in self.groups}
+        active = [group for group in self.groups if group.archived_at is None]
+        self._groups = {group.pk: group for group in active}
+        self._groups_by_name = {group.name: group for group in active}
+        self._archived = {
+            (group.team_id, group.name) for group in self.groups if group.archived_at is not None
+        }
         self._settings = {group.name: group for group in self.policy.groups}
         self._teams_by_slug = {team.slug: team for team in self.teams.values()}
         self._team_wallets, self._user_wallets = self._by_owner()
@@ -68,6 +72,9 @@ class Directory:
         team = self._teams_by_slug.get(settings.team_slug)
         if team is None:
             log.warning("consumer group '%s': there is no team of that name", settings.name)
+            return None
+        if (team.id, settings.name) in self._archived:
+            log.warning("consumer group '%s' is archived: its key is refused", settings.name)
             return None
         row = self._groups_by_name.get(settings.name)
         known = row if row is not None and row.team_id == team.id else None

@@ -43,7 +43,7 @@ def snapshot(policy: PolicyFile) -> Snapshot:
         organization=card,
         policy=policy,
         teams=_teams(organization.pk),
-        groups=list(ConsumerGroup.objects.filter(organization=organization, archived_at=None)),
+        groups=list(ConsumerGroup.objects.filter(organization=organization)),
         wallets=cards,
         stops=stops.targets,
     )

@@ -320,6 +320,27 @@ def test_a_revoked_key_is_refused_within_seconds(world: World, serve: Serve) -> 
     eventually(lambda: gateway.chat(secret).status == 401, seconds=5)
 
 
+def test_the_file_key_of_an_archived_group_is_refused(world: World, serve: Serve) -> None:
+    group = factories.make_consumer_group(world.team, "engineering")
+    gateway = serve()
+    assert gateway.chat(world.key).status == 200
+
+    group.archived_at = timezone.now()
+    group.save()
+    revisions.bump()
+
+    eventually(lambda: gateway.chat(world.key).status == 401, seconds=5)
+
+
+def test_an_archived_group_of_another_team_takes_no_key_away(world: World, serve: Serve) -> None:
+    other = factories.make_team(world.organization, "others")
+    group = factories.make_consumer_group(other, "engineering")
+    group.archived_at = timezone.now()
+    group.save()
+
+    assert serve().chat(world.key).status == 200
+
+
 def test_an_expired_key_is_refused_at_once(world: World, serve: Serve) -> None:
     group = factories.make_consumer_group(world.team, "batch")
     expires = timezone.now() + timedelta(seconds=1)

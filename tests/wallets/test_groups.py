@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from tests import factories
 from tests.wallets.conftest import Company
-from wallets import groups, revisions
+from wallets import groups, limits, revisions, stops
 from wallets.errors import Conflict, NotFound
 from wallets.models import AuditRecord, ConsumerGroup
 
@@ -49,6 +49,41 @@ def test_renaming_is_written_down(acme: Company) -> None:
     groups.rename_group(actor=acme.actor("admin"), group=group, name="build")
     record = AuditRecord.objects.get()
     assert (record.before, record.after) == ({"name": "ci"}, {"name": "build"})
+
+
+def test_a_stopped_group_keeps_its_name(acme: Company) -> None:
+    group = factories.make_consumer_group(acme.team, "ci")
+    admin = acme.actor("admin")
+    where = {"organization": acme.organization, "scope": "consumer_group"}
+    stops.stop(actor=admin, **where, target=group.public_id)
+
+    with pytest.raises(Conflict) as refused:
+        groups.rename_group(actor=acme.actor("lead"), group=group, name="build")
+    assert refused.value.code == "group_stopped"
+
+    stops.resume(actor=admin, **where, target=group.public_id)
+    assert groups.rename_group(actor=admin, group=group, name="build").name == "build"
+
+
+def test_a_limited_group_keeps_its_name(acme: Company) -> None:
+    group = factories.make_consumer_group(acme.team, "ci")
+    limits.set_limit(
+        organization=acme.organization, consumer_group=group, period="day", amount=0, actor="test"
+    )
+
+    with pytest.raises(Conflict) as refused:
+        groups.rename_group(actor=acme.actor("lead"), group=group, name="build")
+    assert refused.value.code == "group_limited"
+    assert ConsumerGroup.objects.get().name == "ci"
+
+
+def test_an_archived_group_keeps_its_name(acme: Company) -> None:
+    group = factories.make_consumer_group(acme.team, "ci")
+    group = groups.archive_group(actor=acme.actor("admin"), group=group)
+
+    with pytest.raises(Conflict) as refused:
+        groups.rename_group(actor=acme.actor("admin"), group=group, name="build")
+    assert refused.value.code == "group_archived"
 
 
 def test_archiving_revokes_the_keys_once(acme: Company) -> None:
