@@ -148,12 +148,16 @@ def require(
     organization: Organization,
     team: Team | None = None,
     user: User | None = None,
+    named: str = "such thing here",
 ) -> None:
-    """Raise Forbidden unless allowed, or NotFound where the thing itself must not be known."""
+    """Raise Forbidden unless allowed, or NotFound where the thing itself must not be known.
+
+    ``named`` is what was asked for (``team team_x``), so that the answer is the one for an unknown.
+    """
     if allows(actor, action, organization=organization, team=team, user=user):
         return
     if not actor.belongs_to(organization) or not _knows(actor, organization, team, user):
-        raise NotFound("There is no such thing here.")
+        raise NotFound(f"There is no {named}.")
     if action in INTERNAL_FUNDING_ONLY and not _funds_itself(organization):
         raise Forbidden(
             "This organisation is prepaid: only payments and platform administrators do that.",

@@ -100,9 +100,12 @@ class View(APIView):
         *,
         team: Team | None = None,
         user: User | None = None,
+        named: str = "such thing here",
     ) -> None:
-        """Raise ``Forbidden`` (or ``NotFound``) unless the caller may."""
-        permissions.require(self.actor, action, organization=organization, team=team, user=user)
+        """Raise ``Forbidden`` unless the caller may, or ``NotFound`` as for an unknown one."""
+        permissions.require(
+            self.actor, action, organization=organization, team=team, user=user, named=named
+        )
 
     def claim(self, organization: Organization, operation: str) -> Claimed | None:
         """The idempotency claim of the call's ``Idempotency-Key`` header, if it has one."""

@@ -82,7 +82,7 @@ class OneGroup(View):
         group = tenancy.resolve(
             self.actor, rows, group_id, organization=organization, called="consumer group"
         )
-        self.require(action, organization, team=group.team)
+        self.require(action, organization, team=group.team, named=f"consumer group {group_id}")
         return group
 
     @extend_schema(parameters=[OrganizationInput], responses=GroupOutput)

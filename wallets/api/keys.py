@@ -134,7 +134,7 @@ class OneKey(View):
         """The key, if the caller may."""
         rows = GatewayKey.objects.select_related("team", "consumer_group", "user", "organization")
         key = tenancy.resolve(self.actor, rows, key_id, organization=organization, called="key")
-        self.require(action, organization, team=key.team, user=key.user)
+        self.require(action, organization, team=key.team, user=key.user, named=f"key {key_id}")
         return key
 
     @extend_schema(parameters=[OrganizationInput], responses=KeyOutput)

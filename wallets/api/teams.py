@@ -132,7 +132,7 @@ class OneTeam(View):
     def found(self, team_id: str, organization: Organization, action: Action) -> Team:
         """The team, if the caller may."""
         team = tenancy.resolve_team(self.actor, team_id, organization=organization)
-        self.require(action, organization, team=team)
+        self.require(action, organization, team=team, named=f"team {team_id}")
         return team
 
     @extend_schema(parameters=[OrganizationInput], responses=TeamOutput)
@@ -189,8 +189,9 @@ class Members(ListView):
     def team(self, action: Action, values: dict[str, Any] | None = None) -> Team:
         """The team of the route, if the caller may."""
         organization = self.organization(values)
-        team = tenancy.resolve_team(self.actor, self.kwargs["team_id"], organization=organization)
-        self.require(action, organization, team=team)
+        team_id = self.kwargs["team_id"]
+        team = tenancy.resolve_team(self.actor, team_id, organization=organization)
+        self.require(action, organization, team=team, named=f"team {team_id}")
         return team
 
     def rows(self) -> QuerySet[TeamMembership]:
@@ -215,7 +216,7 @@ class OneMember(View):
         """Take somebody out of the team; their personal keys there are revoked."""
         organization = self.organization(self.query())
         team = tenancy.resolve_team(self.actor, team_id, organization=organization)
-        self.require(Action.MEMBERS_MANAGE, organization, team=team)
+        self.require(Action.MEMBERS_MANAGE, organization, team=team, named=f"team {team_id}")
         user = tenancy.resolve_user(self.actor, user_id, organization=organization)
         people.remove_from_team(actor=self.actor, team=team, user=user)
         return Response(status=204)

@@ -108,7 +108,7 @@ class OneToken(View):
         token = tenancy.resolve(
             self.actor, rows, token_id, organization=organization, called="token"
         )
-        self.require(Action.TOKENS_READ, organization, user=token.user)
+        self.require(Action.TOKENS_READ, organization, user=token.user, named=f"token {token_id}")
         return token
 
     @extend_schema(parameters=[OrganizationInput], responses=TokenOutput)

@@ -142,7 +142,7 @@ class OneUser(View):
                 self.actor, action, organization=organization, team=membership.team
             ):
                 return user
-        self.require(action, organization, user=user)
+        self.require(action, organization, user=user, named=f"user {user_id}")
         return user
 
     @extend_schema(parameters=[OrganizationInput], responses=UserOutput)

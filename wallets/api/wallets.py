@@ -99,7 +99,8 @@ class OneWallet(View):
         wallet = tenancy.resolve(
             self.actor, rows, wallet_id, organization=organization, called="wallet"
         )
-        self.require(action, organization, team=wallet.team, user=wallet.user)
+        named = f"wallet {wallet_id}"
+        self.require(action, organization, team=wallet.team, user=wallet.user, named=named)
         return wallet
 
     @extend_schema(parameters=[OrganizationInput], responses=WalletDetailOutput)
@@ -189,7 +190,13 @@ class Transactions(ListView):
             organization=organization,
             called="wallet",
         )
-        self.require(Action.WALLETS_READ, organization, team=wallet.team, user=wallet.user)
+        self.require(
+            Action.WALLETS_READ,
+            organization,
+            team=wallet.team,
+            user=wallet.user,
+            named=f"wallet {wallet.public_id}",
+        )
         return queries.entries(wallet)
 
     def shown_with(self, page: Sequence[Entry]) -> dict[str, Any]:
