@@ -16,11 +16,16 @@ def models(snapshot: Snapshot, caller: Caller, at: datetime) -> list[Row]:
     """
     found: dict[str, Row] = {}
     for target in snapshot.policy.targets:
-        names = target.models or [name for name, _ in catalogue.models(target.provider, at)]
+        names = target.models or _listed(target.provider, at)
         for name in names:
             if _allowed(caller, name):
                 found.setdefault(name, _row(name, target.provider))
     return [found[name] for name in sorted(found)]
+
+
+def _listed(provider: str, at: datetime) -> list[str]:
+    names = (name for name, _ in catalogue.models(provider, at))
+    return [name for name in names if catalogue.writes_text(provider, name)]
 
 
 def model(snapshot: Snapshot, caller: Caller, name: str) -> Row | None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.pricing import Usage
+from gateway.pricing.usage import merged
 
 CLAMPED = frozenset({"usage_clamped"})
 MISSING = frozenset({"prompt_tokens_missing", "completion_tokens_missing"})
@@ -122,6 +123,38 @@ def test_counting_happens_only_when_needed() -> None:
 
     reported = Usage.from_openai({"prompt_tokens": 0, "completion_tokens": 2})
     assert reported[0].completed(reported[1], prompt=never, completion=never) == reported
+
+
+def test_of_two_reports_the_larger_count_of_every_class_holds() -> None:
+    first = Usage.from_openai(
+        {
+            "prompt_tokens": 10,
+            "completion_tokens": 4,
+            "prompt_tokens_details": {"cached_tokens": 10},
+        }
+    )
+    second = Usage.from_openai(
+        {"prompt_tokens": 10, "completion_tokens": 9, "prompt_tokens_details": {"audio_tokens": 3}}
+    )
+    assert merged(first, second) == (Usage(10, 9, cached_tokens=10), frozenset())
+
+
+def test_a_later_report_that_takes_back_is_flagged() -> None:
+    first = Usage.from_openai({"prompt_tokens": 14, "completion_tokens": 25})
+    second = Usage.from_openai({"prompt_tokens": 14, "completion_tokens": 0})
+    assert merged(first, second) == (Usage(14, 25), frozenset({"usage_conflicting"}))
+
+
+def test_a_later_report_of_nothing_takes_nothing_back() -> None:
+    first = Usage.from_openai({"prompt_tokens": 14, "completion_tokens": 25})
+    assert merged(first, Usage.from_openai({})) == first
+
+
+def test_bounds_cut_the_parts_with_their_whole() -> None:
+    usage = Usage(100, 50, cached_tokens=90, audio_input_tokens=10, reasoning_tokens=40)
+    assert usage.at_most(prompt=20, completion=30) == Usage(
+        20, 30, cached_tokens=20, reasoning_tokens=30
+    )
 
 
 def test_event_records_totals_and_what_occurred() -> None:
