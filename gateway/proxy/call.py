@@ -124,6 +124,10 @@ class Call:
         self._held = True
         self.event.reservation = self.reservation
 
+    def went_out(self) -> None:
+        """The provider has the request, and may want to be paid for it."""
+        self.sent = True
+
     def refused(self) -> None:
         """The ledger refused the hold and wrote the event."""
         self._held = False

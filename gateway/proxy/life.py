@@ -115,13 +115,13 @@ class Life:
     async def _forward(self, call: Call, paying: int | None) -> None:
         assert call.admission is not None
         admitted = call.admission
-        call.sent = True
         async with self._upstream.post(
             admitted.target,
             call.route.upstream_path,
             admitted.body,
             call.exchange.headers,
             streamed=call.streamed,
+            sent=call.went_out,
         ) as response:
             call.event.ttfb_ms = call.elapsed_ms()
             _attempt(call, response.status)

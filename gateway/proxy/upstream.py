@@ -1,9 +1,10 @@
 """Providers over HTTP: one session per process, named timeouts, foreign errors translated here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import aiohttp
 import orjson
@@ -45,6 +46,7 @@ class Upstream:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=2**18,
+            trace_configs=[_trace()],
         )
 
     async def close(self) -> None:
@@ -61,14 +63,16 @@ class Upstream:
         headers: Mapping[bytes, bytes],
         *,
         streamed: bool,
+        sent: Callable[[], None],
     ) -> AsyncIterator[Response]:
         """The provider's answer once its status is there; raises ``UpstreamFailure``.
 
+        ``sent`` is called when the request is on its way: from then on it may have to be paid.
         ``first_byte`` bounds streams only: a plain answer sends nothing until the model has
         finished, and the caller bounds it by ``total``.
         """
         patience = target.timeouts.connect + target.timeouts.first_byte if streamed else None
-        response = await self._send(target, path, body, headers, patience)
+        response = await self._send(target, path, body, headers, patience, sent)
         try:
             yield response
         finally:
@@ -82,6 +86,7 @@ class Upstream:
         body: bytes,
         headers: Mapping[bytes, bytes],
         patience: float | None,
+        sent: Callable[[], None],
     ) -> Response:
         assert self._session is not None
         connect = target.timeouts.connect
@@ -94,6 +99,7 @@ class Upstream:
                     headers=_headers(target, headers),
                     timeout=timeout,
                     allow_redirects=False,
+                    trace_request_ctx=sent,
                 )
         except TimeoutError as error:
             raise _timed_out(target) from error
@@ -101,6 +107,17 @@ class Upstream:
             raise UpstreamFailure(
                 502, f"The provider '{target.id}' cannot be reached.", code="upstream_unreachable"
             ) from error
+
+
+def _trace() -> aiohttp.TraceConfig:
+    """Tells the caller of every request that a connection has been found and it goes out."""
+
+    async def on_its_way(_session: object, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(on_its_way)
+    return trace
 
 
 def _headers(target: Target, given: Mapping[bytes, bytes]) -> dict[str, str]:

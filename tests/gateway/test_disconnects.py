@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
 from django.db import transaction
@@ -184,6 +185,24 @@ def test_who_leaves_a_stopping_target_before_the_first_byte_pays_the_prompt(
     assert event.flags == ["client_disconnected", "usage_estimated"]
     assert (event.prompt_tokens > 0, event.completion_tokens) == (True, 0)
     assert world.wallet.total_spent == event.cost > 0
+
+
+def test_who_leaves_before_the_provider_is_reached_pays_nothing(world: World, serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        # Nobody accepts here: once the queue is full, connecting takes for ever.
+        for _ in range(3):
+            other = waiting.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        gateway = serve(target={"on_disconnect": "stop", "base_url": url})
+
+        _leave(gateway, world.key, stream=True)
+
+        event = world.event()
+    assert (event.reason_code, event.cost) == ("client_disconnected", 0)
+    world.closed()
+    assert Reservation.objects.get().state == "refunded"
 
 
 def test_who_leaves_while_the_hold_is_taken_is_not_served(world: World, serve: Serve) -> None:
