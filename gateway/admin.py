@@ -23,7 +23,7 @@ from wallets.models import Organization
 from wallets.permissions import Action, staffed
 from wallets.tenancy import Actor
 
-SHORT_ID = 12
+SHORT_ID = 11
 
 
 @admin.register(DecisionEvent)
@@ -36,7 +36,7 @@ class DecisionEventAdmin(TenantAdmin):
         display.time("created_at", "time"),
         *("consumer_group", "model", "verdict"),
         display.column("cost"),
-        *("tokens", "reason_code", "wallet", "latency", "organization", "request"),
+        *("tokens", "reason_code", "wallet", "organization", "request"),
     )
     list_display_links = ("request",)
     list_filter = ("verdict", "organization", "provider")
@@ -57,11 +57,6 @@ class DecisionEventAdmin(TenantAdmin):
     def tokens(self, event: DecisionEvent) -> str:
         """Of the prompt and of the completion."""
         return f"{event.prompt_tokens:,} / {event.completion_tokens:,}"
-
-    @admin.display(description="took")
-    def latency(self, event: DecisionEvent) -> str:
-        """In milliseconds."""
-        return f"{event.latency_ms:,} ms"
 
     @admin.display(description="request")
     def request(self, event: DecisionEvent) -> str:

@@ -38,7 +38,10 @@ def time(name: str, label: str) -> Callable[[Any], str]:
     @admin.display(description=label, ordering=name)
     def shown(row: Any) -> str:
         value = getattr(row, name)
-        return NOTHING if value is None else f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
+        if value is None:
+            return NOTHING
+        when = timezone.localtime(value)
+        return format_html('<span class="day">{}</span> {}', f"{when:%Y-%m-%d}", f"{when:%H:%M:%S}")
 
     shown.__name__ = f"{name}_time"
     return shown

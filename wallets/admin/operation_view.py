@@ -63,16 +63,22 @@ class OperationsMixin(admin.ModelAdmin):
             return self._page(request, operation, calls, form)
         calls = [replace(call, values=form.cleaned_data) for call in calls]
         try:
-            if "confirmed" in request.POST and nonce:
-                with audit.calling_from(actor.address):
-                    return self._run(request, operation, calls)
-            lines = [(call.row, operation.lines(call)) for call in calls]
-            self._try(operation, calls)
+            return self._answer(request, operation, calls, form)
         except (DoneAlready, KeyReused):
             return self._done_page(request, operation, rows)
         except REFUSALS as error:
             _tell(form, error)
             return self._page(request, operation, calls, form)
+
+    def _answer(
+        self, request: HttpRequest, operation: Operation, calls: list[Call], form: Form
+    ) -> HttpResponse:
+        """What a filled-in form gets: done where it was confirmed, else before and after."""
+        if "confirmed" in request.POST and calls[0].nonce:
+            with audit.calling_from(calls[0].actor.address):
+                return self._run(request, operation, calls)
+        lines = [(call.row, operation.lines(call)) for call in calls]
+        self._try(operation, calls)
         return self._page(request, operation, calls, form, lines=lines)
 
     def _try(self, operation: Operation, calls: list[Call]) -> None:

@@ -12,6 +12,8 @@ from wallets.admin.operations import wallets as operations
 from wallets.models import Wallet
 from wallets.permissions import Action
 
+CREATED = display.time("created_at", "created")
+
 
 @admin.register(Wallet)
 class WalletAdmin(TenantAdmin):
@@ -55,7 +57,7 @@ class WalletAdmin(TenantAdmin):
         ),
         (
             "Owner",
-            {"fields": ("scope", "organization", "team", "user", "public_id", "created_at")},
+            {"fields": ("scope", "organization", "team", "user", "public_id", CREATED)},
         ),
         (
             "Settings",

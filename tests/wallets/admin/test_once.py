@@ -11,6 +11,7 @@ from tests.wallets.admin.confirming import confirm, page
 from tests.wallets.admin.conftest import SignIn
 from tests.wallets.admin.test_pages import address
 from tests.wallets.conftest import Company
+from wallets.admin.operation import Call
 from wallets.models import ApiToken, AuditRecord, GatewayKey, Revision, Stop, Wallet
 
 DONE = 409
@@ -32,6 +33,16 @@ def test_reloading_the_page_of_a_token_makes_no_second_one(acme: Company, sign_i
     values = {"role": "admin", "nonce": "abc", "confirmed": "Confirm"}
     assert [client.post(url, values).status_code for _ in range(2)] == [200, DONE]
     assert ApiToken.objects.count() == 1
+
+
+def test_two_at_the_same_time_make_one_key(
+    acme: Company, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Call, "done", lambda call, slug: False)  # Neither sees the other yet.
+    client, url = sign_in(acme.admin), page(factories.make_consumer_group(acme.team), "issue-key")
+    values = {"nonce": "abc", "confirmed": "Confirm"}
+    assert [client.post(url, values).status_code for _ in range(2)] == [200, DONE]
+    assert GatewayKey.objects.count() == 1
 
 
 def test_going_back_to_the_form_and_confirming_again_pays_once(
