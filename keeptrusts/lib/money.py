@@ -5,7 +5,7 @@ sees ``Decimal`` dollars. Floats never pass. Nothing here knows Django.
 """
 
 import re
-from decimal import ROUND_CEILING, Context, Decimal, Inexact, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 NANO = 1_000_000_000
 MAX_AMOUNT = Decimal(10_000_000)
@@ -14,7 +14,7 @@ MAX_BALANCE = 4_000_000_000 * NANO
 
 _TEXT = re.compile(r"\d{1,8}(\.\d{1,9})?", re.ASCII)
 _OUT_OF_BOUNDS = re.compile(r"[1-9]\d{7,59}(\.\d{1,60})?|\d{1,8}\.\d{10,60}", re.ASCII)
-"""Plain numbers that are too large or too fine: ``parse`` says so, they are not called no numbers."""
+"""Plain numbers that are too large or too fine: ``parse`` says which, instead of "no number"."""
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _PLACES = 9
 _STEP = Decimal(1).scaleb(-_PLACES)
@@ -35,11 +35,6 @@ class InvalidAmount(ValueError):
 def nanos(dollars: Decimal) -> int:
     """Whole nano-dollars of exact ``dollars``; raises ``decimal.Inexact`` below a nano-dollar."""
     return int(dollars.scaleb(_PLACES, _EXACT).to_integral_exact(context=_EXACT))
-
-
-def nanos_up(dollars: Decimal) -> int:
-    """Nano-dollars rounded up to a whole one: how the cost of a request is rounded, once."""
-    return int(dollars.scaleb(_PLACES).to_integral_value(rounding=ROUND_CEILING))
 
 
 def dollars(amount: int) -> Decimal:

@@ -63,8 +63,3 @@ def test_refusals_say_why(value: object, reason: str) -> None:
 )
 def test_screens_show_every_digit_that_counts(amount: int, shown: str) -> None:
     assert money.display(amount) == shown
-
-
-def test_a_cost_is_rounded_up_to_a_whole_nano_dollar() -> None:
-    assert money.nanos_up(Decimal("0.0000000001")) == 1
-    assert money.nanos_up(Decimal("0.0000171")) == 17_100

@@ -14,11 +14,7 @@ NOTHING = "–"
 
 def dollars(amount: int | None) -> str:
     """Exact nano-dollars as ``$1,234.50``; at least two digits after the point."""
-    if amount is None:
-        return NOTHING
-    whole, _, rest = money.token(abs(amount)).partition(".")
-    sign = "-" if amount < 0 else ""
-    return f"{sign}${int(whole):,}.{rest:<02}"
+    return NOTHING if amount is None else money.display(amount)
 
 
 def column(name: str, label: str = "", *, sortable: bool = True) -> Callable[[Any], str]:

@@ -98,9 +98,7 @@ class GatewayKey(Credential):
     user = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="gateway_keys"
     )
-    allowed_models = models.JSONField(
-        null=True, blank=True, help_text="List of models; null: all."
-    )
+    allowed_models = models.JSONField(null=True, blank=True, help_text="List of models; null: all.")
     default_tags = models.JSONField(default=dict, blank=True)
     replaced_by = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="replaces"
