@@ -5,9 +5,11 @@ actions all start from ``get_queryset``, which knows only the organisations of w
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import MAXYEAR
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, ForeignKey, Model, Q, QuerySet
@@ -25,10 +27,20 @@ from wallets.staff import actor_of, visible
 
 HISTORY_LENGTH = 200
 HISTORY_ACTOR = display.person("actor")
+DATE_PARTS = ("__year", "__month", "__day")
 
 
 class PreparedChangeList(ChangeList):
     """A list whose admin looks up what its page names, for all rows at once."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """Refuse dates that no calendar has, as any other filter that makes no sense."""
+        for name in request.GET:
+            value = request.GET.get(name) or ""
+            if name.endswith(DATE_PARTS) and not (value.isdecimal() and 0 < int(value) <= MAXYEAR):
+                raise IncorrectLookupParameters(f"{name} is no part of a date")
+        found: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+        return found
 
     def get_results(self, request: HttpRequest) -> None:
         """The rows of the page, prepared."""

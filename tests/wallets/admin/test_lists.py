@@ -208,3 +208,12 @@ def test_many_organizations_get_no_row_of_buttons(root: Client, acme: Company) -
         factories.make_organization()
     assert Organization.objects.count() == 6
     assert not root.get(address(Limit, "changelist")).context["operations"]
+
+
+@pytest.mark.parametrize("year", ["99999", "0", "x", "-1"])
+def test_a_year_no_calendar_has_is_no_server_error(
+    acme: Company, client: Client, year: str
+) -> None:
+    client.force_login(acme.admin)
+    answer = client.get(reverse("admin:wallets_entry_changelist"), {"created_at__year": year})
+    assert (answer.status_code, answer.headers.get("Location")) == (302, f"{entries}?e=1")
