@@ -212,8 +212,8 @@ def test_many_organizations_get_no_row_of_buttons(root: Client, acme: Company) -
 
 @pytest.mark.parametrize("year", ["99999", "0", "x", "-1"])
 def test_a_year_no_calendar_has_is_no_server_error(
-    acme: Company, client: Client, year: str
+    acme: Company, sign_in: SignIn, year: str
 ) -> None:
-    client.force_login(acme.admin)
-    answer = client.get(reverse("admin:wallets_entry_changelist"), {"created_at__year": year})
+    entries = reverse("admin:wallets_entry_changelist")
+    answer = sign_in(acme.admin).get(entries, {"created_at__year": year})
     assert (answer.status_code, answer.headers.get("Location")) == (302, f"{entries}?e=1")
