@@ -23,7 +23,7 @@ from wallets.models import Organization, Team
 from wallets.permissions import Action
 
 LONGEST_RANGE = timedelta(days=400)
-PERCENT_STEP = Decimal("0.000001")
+PERCENT_STEP = Decimal("0.000000001")
 
 
 class PeriodOutput(serializers.Serializer):
@@ -54,7 +54,7 @@ class TeamSpendOutput(serializers.Serializer):
     spent = MoneyField(help_text="Consumed by the team, whoever paid.")
     remaining = MoneyField()
     usage_percent = serializers.DecimalField(
-        max_digits=20, decimal_places=6, coerce_to_string=False, allow_null=True
+        max_digits=24, decimal_places=9, coerce_to_string=False, allow_null=True
     )
     balance = MoneyField(help_text="Now: the team wallet and its user wallets together.")
     burn_rate_per_day = MoneyField()
@@ -123,7 +123,7 @@ def _shown(budget: Budget, models: list[usage.ModelSpend]) -> dict[str, Any]:
 
 
 def _percent(budget: Budget) -> Decimal | None:
-    """Exact to a millionth of a percent; None where there is nothing to be a share of."""
+    """Exact to a billionth of a percent; None where there is nothing to be a share of."""
     if budget.budget <= 0:
         return None
     share = Decimal(budget.spent) * 100 / Decimal(budget.budget)

@@ -27,7 +27,7 @@ def test_a_team_has_budget_spend_and_what_is_left(world: World, admin: Caller) -
     }
     shown = ("budget", "spent", "remaining", "usage_percent", "balance")
     assert [str(body[name]) for name in shown] == [
-        "220", "2.2000171", "217.7999829", "1.000008", "217.7999829",
+        "220", "2.2000171", "217.7999829", "1.000007773", "217.7999829",
     ]  # fmt: skip
     assert (body["team"], body["team_id"], body["name"]) == (
         "engineering",
