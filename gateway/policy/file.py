@@ -81,11 +81,6 @@ class PolicyFile:
     config_version: str
     path: str = field(default="", compare=False)
 
-    @property
-    def api_url(self) -> str | None:
-        """Address of the console's API, if the file names one."""
-        return self.document.api.url.rstrip("/") if self.document.api else None
-
     def targets_for(self, model: str) -> tuple[Target, ...]:
         """The targets that serve ``model``, lowest ``priority`` number first."""
         serving = [target for target in self.targets if target.serves(model)]
