@@ -14,6 +14,7 @@ from wallets.ledger.operations import (
     Extend,
     Heartbeat,
     Leg,
+    Move,
     Note,
     Operation,
     PaymentRefund,
@@ -23,6 +24,7 @@ from wallets.ledger.operations import (
     Settle,
     Sweep,
     Transfer,
+    Waiting,
 )
 from wallets.ledger.posting import post, post_one
 from wallets.ledger.results import Result
@@ -38,6 +40,7 @@ __all__ = [
     "Extend",
     "Heartbeat",
     "Leg",
+    "Move",
     "Note",
     "Operation",
     "PaymentRefund",
@@ -48,6 +51,7 @@ __all__ = [
     "Settle",
     "Sweep",
     "Transfer",
+    "Waiting",
     "post",
     "post_one",
 ]

@@ -76,8 +76,29 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What a request may wait for instead of being refused, and for how long its place stands.
+
+    ``reasons``: "contention" (other requests hold what would pay for it), "exhausted" (nobody has
+    that much). The place is given up ``lease`` after it was last asked for or renewed
+    (``wallets.waiting.renew``), so nobody waits behind a process that died. Places are in the order
+    of the ids; ``since`` is the caller's own note. ``process`` names who waits.
+    """
+
+    reasons: frozenset[str]
+    lease: timedelta = timedelta(seconds=5)
+    since: datetime | None = None
+    process: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve(Operation):
-    """Hold ``amount`` on the first candidate that covers it. Candidates rise in rank."""
+    """Hold ``amount`` on the first candidate that covers it. Candidates rise in rank.
+
+    With ``waiting`` it may take a place in the line of a wallet instead of being refused
+    (``Result.waits``): ask again with the same id. ``last``: it is decided after everything else in
+    its batch, so that money a transfer of the same batch brings can pay for it.
+    """
 
     id: UUID
     amount: int
@@ -93,16 +114,35 @@ class Reserve(Operation):
     provider: str = ""
     model: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    waiting: Waiting | None = None
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extend(Operation):
-    """Hold ``amount`` more on the same wallet: part ``part`` (1, 2, …) of the reservation."""
+    """Hold ``amount`` more on the same wallet: part ``part`` (1, 2, …) of the reservation.
+
+    With ``waiting`` it may wait for other requests to give back what they hold ("contention").
+    """
 
     id: UUID
     part: int
     amount: int
     counters: tuple[CounterUse, ...] = ()
+    waiting: Waiting | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move(Operation):
+    """Return hold ``id`` whole and take ``to`` instead, both or neither.
+
+    For a stream whose wallet has no more to give. ``to`` has an id of its own and candidates of the
+    old wallet's rank or above; it never waits. Limits look at what the move adds. The cost known so
+    far (``Heartbeat.checkpoint``) goes along. Repeated, it answers as the first time.
+    """
+
+    id: UUID
+    to: Reserve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

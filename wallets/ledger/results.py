@@ -6,10 +6,14 @@ from uuid import UUID
 
 from wallets.errors import Refused
 
+WAITING = "waiting"
+"""The state of an operation that was neither carried out nor refused."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """Done, replayed (an earlier attempt had done it) or refused. Amounts in nano-dollars.
+    """Done, replayed (an earlier attempt had done it), refused, or waiting. Amounts in
+    nano-dollars.
 
     ``wallet_id`` is the wallet that pays or received; ``balance`` its balance after the operation.
     ``seqs`` are (wallet id, seq) of the entries written.
@@ -29,10 +33,15 @@ class Result:
     @property
     def ok(self) -> bool:
         """Whether the operation took effect, now or before."""
-        return self.refusal is None
+        return self.refusal is None and self.state != WAITING
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has a place in the line of ``wallet_id``: ask again with the same id."""
+        return self.state == WAITING
 
     def unwrap(self) -> "Result":
-        """Itself, or raises the refusal."""
+        """Itself (which may wait), or raises the refusal."""
         if self.refusal is not None:
             raise self.refusal
         return self
