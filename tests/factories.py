@@ -18,6 +18,8 @@ from wallets import ledger
 from wallets.models import (
     ApiToken,
     ConsumerGroup,
+    CostTicket,
+    Crossing,
     GatewayKey,
     Membership,
     Organization,
@@ -187,6 +189,40 @@ def make_personal_key(team: Team, user: User, secret: str = "", **fields: Any) -
         **fields,
     )
     return IssuedKey(key, secret)
+
+
+def make_ticket(wallet: Wallet, missing: Dollars = 1, **fields: Any) -> CostTicket:
+    """An open cost ticket on a wallet that was short of ``missing``."""
+    now = timezone.now()
+    fields.setdefault("team", wallet.team)
+    fields.setdefault("reason_code", "insufficient_balance")
+    fields.setdefault("hour", now.replace(minute=0, second=0, microsecond=0))
+    return CostTicket.objects.create(
+        organization=wallet.organization,
+        user=wallet.user,
+        wallet=wallet,
+        needed=fields.pop("needed", nano(missing)),
+        missing=nano(missing),
+        requests=fields.pop("requests", 1),
+        first_at=fields.pop("first_at", now),
+        last_at=fields.pop("last_at", now),
+        **fields,
+    )
+
+
+def make_crossing(team: Team, level: str = "80", **fields: Any) -> Crossing:
+    """A budget of a team that passed ``level`` percent."""
+    fields.setdefault("period_start", timezone.now())
+    return Crossing.objects.create(
+        seq=Crossing.objects.count() + 1,
+        organization=team.organization,
+        kind=Crossing.Kind.BUDGET,
+        scope=f"team:{team.pk}",
+        team=team,
+        level=level,
+        created_at=fields.pop("created_at", timezone.now()),
+        **fields,
+    )
 
 
 def _digest(secret: str) -> str:

@@ -1,6 +1,7 @@
 """Tables of the ground: who owns money, how much, and every movement of it."""
 
 from wallets.models.control import AuditRecord, Limit, LimitCounter, Revision, Stop
+from wallets.models.crossing import Crossing
 from wallets.models.keys import ApiToken, ConsumerGroup, GatewayKey
 from wallets.models.people import (
     CostCentre,
@@ -12,6 +13,8 @@ from wallets.models.people import (
     User,
 )
 from wallets.models.reservation import Claim, CreditLot, DeadLetter, LotPosition, Reservation
+from wallets.models.tickets import CostTicket
+from wallets.models.waiting import Waiter
 from wallets.models.wallet import Entry, Wallet
 
 __all__ = [
@@ -20,7 +23,9 @@ __all__ = [
     "Claim",
     "ConsumerGroup",
     "CostCentre",
+    "CostTicket",
     "CreditLot",
+    "Crossing",
     "DeadLetter",
     "Entry",
     "GatewayKey",
@@ -36,5 +41,6 @@ __all__ = [
     "Team",
     "TeamMembership",
     "User",
+    "Waiter",
     "Wallet",
 ]

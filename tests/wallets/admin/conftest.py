@@ -88,6 +88,8 @@ def fill(company: Company) -> dict[type[Model], Model]:
             expires_at=timezone.now() + timedelta(days=9),
         ),
         LotPosition.objects.create(wallet=wallet),
+        factories.make_ticket(factories.team_wallet(team)),
+        factories.make_crossing(team),
         DecisionEvent.objects.create(
             id=ids.public_id("req"),
             organization=organization,

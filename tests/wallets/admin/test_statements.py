@@ -66,6 +66,9 @@ def _control(organization: Organization, wallet: Wallet, number: int) -> None:
     )
     CreditLot.objects.create(**named, wallet=wallet, seq=1, amount=1, expires_at=now)
     LotPosition.objects.create(wallet=wallet)
+    factories.make_ticket(wallet)
+    assert wallet.team is not None
+    factories.make_crossing(wallet.team)
     Claim.objects.create(**named, key=f"grown-{number}-{organization.pk}", created_at=now)
     DeadLetter.objects.create(operation="x", payload="x", error="x")
     audit.record(organization=organization, actor="system", action="a.b", target="x")

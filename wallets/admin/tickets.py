@@ -1,0 +1,46 @@
+"""Cost tickets and crossings of budgets."""
+
+from django.contrib import admin
+
+from wallets.admin import display
+from wallets.admin.base import TenantAdmin
+from wallets.models import CostTicket, Crossing
+from wallets.permissions import Action
+
+
+@admin.register(CostTicket)
+class CostTicketAdmin(TenantAdmin):
+    """Requests that a wallet could not pay."""
+
+    view_action = Action.TICKETS_READ
+    list_display = (
+        *("public_id", "organization", "team", "wallet", "state", "reason_code"),
+        *(display.column("missing"), "requests", display.time("last_at", "last request")),
+        *(display.person("decided_by"), display.time("decided_at", "decided")),
+    )
+    people = ("decided_by",)
+    money = ("needed", "missing", "approved_amount")
+    list_filter = ("state", "organization", "team")
+    list_select_related = (
+        *("organization", "team__organization", "user", "wallet__organization"),
+        *("wallet__team__organization", "wallet__user"),
+    )
+    search_fields = ("public_id", "team__slug", "user__username", "note")
+    date_hierarchy = "first_at"
+
+
+@admin.register(Crossing)
+class CrossingAdmin(TenantAdmin):
+    """Levels of budgets that were passed."""
+
+    view_action = Action.ALERTS_READ
+    list_display = (
+        *("seq", "organization", "kind", "team", "level"),
+        *(display.column("spent"), display.column("budget")),
+        *(display.time("created_at", "crossed"), display.time("rearmed_at", "rearmed")),
+    )
+    money = ("budget", "spent")
+    list_filter = ("kind", "organization", "team")
+    list_select_related = ("organization", "team__organization", "wallet")
+    search_fields = ("team__slug",)
+    date_hierarchy = "created_at"
