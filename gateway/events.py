@@ -59,6 +59,7 @@ class Event:
     config_version: str = ""
     flags: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     end_user: str = ""
 
 

@@ -62,6 +62,9 @@ class DecisionEvent(models.Model):
     config_version = models.CharField(max_length=20, blank=True)
     flags = models.JSONField(default=list)
     tags = models.JSONField(default=dict)
+    details = models.JSONField(
+        default=dict, help_text="What else its receipt tells: waits, moved holds, shadow verdicts."
+    )
     end_user = models.CharField(
         max_length=64, blank=True, help_text="Digest of the caller's user field."
     )

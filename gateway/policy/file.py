@@ -11,11 +11,15 @@ import yaml
 from gateway.policy import defaults
 from gateway.policy.schema import (
     Enforcement,
+    FabricScope,
     GroupSettings,
+    Hold,
+    OnExhausted,
     PolicyDocument,
     RateLimits,
     TargetSettings,
     Timeouts,
+    Unpriced,
     declared,
     percent,
 )
@@ -59,11 +63,11 @@ class Group:
     team_slug: str
     allowed_models: frozenset[str] | None
     rate_limits: RateLimits | None
-    on_exhausted: str
-    hold: str
+    on_exhausted: OnExhausted
+    hold: Hold
     wallet_enforcement: Enforcement
-    unpriced_models: str
-    fabric_scope: str
+    unpriced_models: Unpriced
+    fabric_scope: FabricScope
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Any
 from gateway import tokens
 from gateway.policy import Target
 from gateway.pricing import Priced, catalogue, worst_case_nanos
-from gateway.proxy import bodies, errors, fields, refusals
+from gateway.proxy import bodies, errors, refusals
 from gateway.proxy.call import Admission, Call
+from gateway.proxy.route import Route
 from gateway.snapshot import Snapshot, StopCard
 from gateway.tokens import Estimate
 from wallets import cascade, limits
@@ -24,37 +25,58 @@ UNPRICED = "unpriced"
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
 
 
-def admit(call: Call) -> Admission:
-    """Decide, and note on the event what was decided about; raises ``Rejected``."""
+def read(call: Call) -> None:
+    """What is asked for, and whether its caller may ask for it now; raises ``Rejected``.
+
+    Afterwards the call has its request and the targets that may serve it.
+    """
+    route = call.route
     call.request = request = bodies.parsed(call.body)
-    fields.check(request)
-    model = _model(request)
+    route.check_fields(request)
+    model = _model(request, route.default_model)
     call.event.model = model
-    call.streamed = call.event.streamed = _stream(request)
+    call.streamed = call.event.streamed = _stream(request, route)
     call.event.tags = _tags(call)
     call.event.end_user = _end_user(call)
     _check_stops(call, model)
-    target = _target(call, model)
-    call.event.provider, call.event.target = target.provider, target.id
+    call.targets = _targets(call, model)
+    call.event.provider, call.event.target = call.targets[0].provider, call.targets[0].id
+
+
+def price(call: Call, target: Target) -> Admission:
+    """What the request can cost at ``target``; raises ``Rejected``, changes nothing."""
+    request, model = call.request, call.event.model
     changes = call.route.stream_changes(request) if call.streamed else {}
     estimate = _estimate(call, target, model)
-    flags: list[str] = []
-    priced = _price(call, target, model, estimate, flags)
-    worst = call.event.hold = _hold(estimate, priced)
-    if worst and call.snapshot.in_debt and call.caller.enforced:
-        raise _blocked(call, "organization_in_debt")
-    call.event.price_version = priced.version if priced is not None else ""
-    call.event.flags.extend(flags)
-    if not call.caller.enforced:
-        call.event.hold = 0
+    priced = _price(call, target, model, estimate)
+    worst = _hold(estimate, priced)
     return Admission(
         target=target,
         estimate=estimate,
         priced=priced,
-        body=bodies.outgoing(call.body, request, changes | estimate.add),
+        changes=changes | estimate.add,
         worst=worst,
         hold=worst if call.caller.enforced else 0,
     )
+
+
+def choose(call: Call, admission: Admission) -> None:
+    """From now on the request runs at this target, for this price; the event says so."""
+    call.admission = admission
+    event, priced = call.event, admission.priced
+    event.provider, event.target = admission.target.provider, admission.target.id
+    event.hold = admission.hold
+    event.price_version = priced.version if priced is not None else ""
+    unpriced = priced is None and _tracked(call.snapshot)
+    event.flags = [flag for flag in event.flags if flag != UNPRICED]
+    if unpriced:
+        event.flags.append(UNPRICED)
+
+
+def check_debt(call: Call, admission: Admission) -> None:
+    """An organisation that owes money pays for nothing; what is free passes."""
+    if admission.worst and call.snapshot.in_debt and call.caller.enforced:
+        raise _blocked(call, "organization_in_debt")
 
 
 def reserve(call: Call, admission: Admission) -> Reserve:
@@ -95,8 +117,10 @@ def _facts(call: Call) -> dict[str, Any]:
     }
 
 
-def _model(request: Mapping[str, Any]) -> str:
+def _model(request: Mapping[str, Any], default: str | None) -> str:
     model = request.get("model")
+    if model is None and default is not None:
+        return default
     if not isinstance(model, str) or not model.strip():
         raise errors.invalid_field("model", "must be the name of a model")
     if len(model) > MAX_MODEL or not model.isprintable():
@@ -104,10 +128,12 @@ def _model(request: Mapping[str, Any]) -> str:
     return model
 
 
-def _stream(request: Mapping[str, Any]) -> bool:
+def _stream(request: Mapping[str, Any], route: Route) -> bool:
     stream = request.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise errors.invalid_field("stream", "must be true or false")
+    if stream and route.stream is None:
+        raise errors.invalid_field("stream", f"{route.path} does not stream its answers")
     return bool(stream)
 
 
@@ -155,8 +181,8 @@ def _stopped(stop: StopCard) -> errors.Blocked:
     )
 
 
-def _target(call: Call, model: str) -> Target:
-    """The first target that serves the model."""
+def _targets(call: Call, model: str) -> list[Target]:
+    """The targets that serve the model and are not stopped; at least one."""
     targets = call.snapshot.policy.targets_for(model)
     if not targets:
         raise errors.unknown_model(model)
@@ -164,7 +190,7 @@ def _target(call: Call, model: str) -> Target:
     running = [target for target in targets if target.provider.casefold() not in stopped]
     if not running:
         raise _stopped(stopped[targets[0].provider.casefold()])
-    return running[0]
+    return list(running)
 
 
 def _estimate(call: Call, target: Target, model: str) -> Estimate:
@@ -181,16 +207,13 @@ def _estimate(call: Call, target: Target, model: str) -> Estimate:
         raise errors.invalid(error) from None
 
 
-def _price(
-    call: Call, target: Target, model: str, estimate: Estimate, flags: list[str]
-) -> Priced | None:
+def _price(call: Call, target: Target, model: str, estimate: Estimate) -> Priced | None:
     snapshot = call.snapshot
     if not _tracked(snapshot):
         return None
     priced = snapshot.prices.rates(call.caller.organization_id, target.provider, model, call.now)
     if priced is None or not _counts(call, priced, target, model):
-        if call.caller.allows_unpriced:
-            flags.append(UNPRICED)
+        if call.caller.settings.allows_unpriced:
             return None
         raise errors.Blocked(
             402,

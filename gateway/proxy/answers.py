@@ -6,15 +6,16 @@ from keeptrusts.lib import money
 from wallets.ledger import Result
 
 
-def common(call: Call, wallet_id: int | None) -> list[Header]:
-    """What every answer says: the request id, the wallet that pays, and the cache."""
+def common(call: Call) -> list[Header]:
+    """What every answer says: the request id, the wallet that pays, the cache, what stages add."""
     headers = [
         (b"x-keeptrusts-request-id", call.id.encode()),
         (b"x-keeptrusts-cache", call.event.cache.encode()),
     ]
-    card = call.snapshot.wallets.get(wallet_id) if wallet_id is not None else None
+    card = call.snapshot.wallets.get(call.paying) if call.paying is not None else None
     if card is not None:
         headers.append((b"x-keeptrusts-wallet", card.public_id.encode()))
+    headers.extend(call.extra)
     return headers
 
 

@@ -15,12 +15,15 @@ from gateway import connections, policy, tokens
 from gateway.proxy import catalogue, errors, identity
 from gateway.proxy.call import Call
 from gateway.proxy.errors import Rejected
+from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.http import ClientGone, Exchange, Receive, Send
 from gateway.proxy.life import Life
+from gateway.proxy.paying import Paying
 from gateway.proxy.route import Route
 from gateway.proxy.routes import all_routes
 from gateway.proxy.running import Running
 from gateway.proxy.spending import SpendingBook
+from gateway.proxy.stages import Stage
 from gateway.proxy.upstream import Upstream
 from gateway.settlement import Settlement
 from gateway.snapshot import Caller, Snapshot, UnusablePolicy, Watcher
@@ -37,7 +40,17 @@ class Application:
         self.routes = all_routes()
         self.settlement = Settlement()
         self.upstream = Upstream()
-        self.running = Running(Life(self.upstream, SpendingBook()))
+        spending = SpendingBook()
+        self.paying = Paying(spending)
+        self.stages: list[Stage] = []
+        self.running = Running(
+            Life(
+                stages=self.stages,
+                paying=self.paying,
+                forwarding=Forwarding(self.upstream, self.paying),
+                spending=spending,
+            )
+        )
         self.watcher = Watcher(policy_path, on_change=self._changed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
@@ -70,6 +83,9 @@ class Application:
         await self.watcher.start()
         self.settlement.start()
         await self.upstream.start()
+        await self.paying.start()
+        for stage in self.stages:
+            await stage.start()
         self.running.start()
         try:
             self._loop.add_signal_handler(signal.SIGHUP, self.watcher.reload_policy)
@@ -80,7 +96,10 @@ class Application:
         """Settle what runs, write what is left, and end."""
         self._closing = True
         await self.running.close()
+        await self.paying.close()
         await self.settlement.close()
+        for stage in self.stages:
+            await stage.close()
         await self.watcher.close()
         await self.upstream.close()
         await asyncio.to_thread(connections.close_pool)
@@ -97,7 +116,9 @@ class Application:
         try:
             await self._dispatch(exchange)
         except Rejected as rejected:
-            await exchange.answer(rejected.status, rejected.headers(), rejected.body())
+            route = self.routes.get(exchange.path)
+            body = route.error_body(rejected) if route is not None else rejected.body()
+            await exchange.answer(rejected.status, rejected.headers(), body)
         except ClientGone:
             return
 

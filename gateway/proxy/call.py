@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from gateway.events import Event
 from gateway.policy import Target
 from gateway.pricing import Priced, Usage, cost_nanos
 from gateway.pricing.usage import CLAMPED, Reading
-from gateway.proxy.http import Exchange
+from gateway.proxy.errors import Rejected
+from gateway.proxy.http import Exchange, Header
+from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Request, Route, Stream
 from gateway.settlement import Settlement
 from gateway.snapshot import Caller, Snapshot
@@ -37,24 +39,61 @@ class Admission:
     """What was decided before the request went upstream. ``priced`` None: it costs nothing.
 
     ``worst`` is the most it can cost, ``hold`` what its wallet must hold: 0 where that is not
-    enforced. Nano-dollars.
+    enforced. Nano-dollars. ``changes`` are body fields that must be sent for the bound to hold.
     """
 
     target: Target
     estimate: Estimate
     priced: Priced | None
-    body: bytes
+    changes: dict[str, Any]
     worst: int
     hold: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An answer that is there already. ``avoided_cost`` in nano-dollars, ``cache`` for the header
+    and the event (``hit`` | ``bypass``), ``reason`` empty for a hit of the cache.
+    """
+
+    recorded: Recorded
+    reason: str = ""
+    cache: str = "hit"
+    avoided_cost: int = 0
+    headers: list[Header] = field(default_factory=list)
+
+
+class Slices(Protocol):
+    """The hold of a stream that grows with it."""
+
+    async def cover(self, stream: Stream) -> Rejected | None:
+        """Hold more before it is needed; what the stream is ended with where nobody pays on."""
+
+
+class Recorder(Protocol):
+    """Keeps the answers of calls that succeed: for the response cache, for repeated requests."""
+
+    def settling(self, call: "Call", recorded: Recorded) -> None:
+        """Right before the settle is handed over: the event may carry the record with it."""
+
+    def settled(self, call: "Call", recorded: Recorded) -> None:
+        """The answer is paid for. Called on the event loop: hand slow work on."""
+
+    def dropped(self, call: "Call") -> None:
+        """The call ended without an answer worth keeping."""
+
+
 class Call:
-    """State of one request. The hold is closed, and the event handed over, exactly once."""
+    """State of one request. The hold is closed, and the event handed over, exactly once.
+
+    ``extra`` are headers that stages add to the answer, ``at_end`` what they want to be told.
+    """
 
     __slots__ = (
-        "_begun", "_closed", "_held", "admission", "beaten_at", "body", "caller", "event",
-        "exchange", "gone", "now", "request", "reservation", "route", "settlement", "snapshot",
-        "sent", "stopping", "stream", "streamed", "task",
+        "_begun", "_closed", "_held", "_recorders", "_recording", "admission", "at_end",
+        "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "now", "paying",
+        "request", "reservation", "route", "settlement", "slices", "snapshot", "sent", "stopping",
+        "stream", "streamed", "targets", "task",
     )  # fmt: skip
 
     def __init__(
@@ -75,7 +114,14 @@ class Call:
         self.now = datetime.now(UTC)
         self.request: Request = {}
         self.reservation: UUID = ids.uuid7()
+        self.targets: list[Target] = []
         self.admission: Admission | None = None
+        self.paying: int | None = None
+        self.slices: Slices | None = None
+        self.extra: list[Header] = []
+        self.at_end: list[Callable[[Call], None]] = []
+        self._recorders: list[Recorder] = []
+        self._recording: list[bytes] = []
         self.stream: Stream | None = None
         self.streamed = False
         self.gone = False
@@ -128,6 +174,11 @@ class Call:
         """The provider has the request, and may want to be paid for it."""
         self.sent = True
 
+    def moved_to(self, reservation: UUID, wallet_id: int | None) -> None:
+        """Another hold pays from now on."""
+        self.reservation = self.event.reservation = reservation
+        self.paying = wallet_id
+
     def refused(self) -> None:
         """The ledger refused the hold and wrote the event."""
         self._held = False
@@ -137,22 +188,83 @@ class Call:
         """Milliseconds since the request was read."""
         return int((time.monotonic() - self._begun) * 1000)
 
+    # What is kept of the answer
+
+    def record_for(self, recorder: Recorder) -> None:
+        """Keep the answer for ``recorder``."""
+        self._recorders.append(recorder)
+
+    def keep(self, block: bytes) -> None:
+        """Events of the provider, as they came, where anybody keeps them."""
+        if self._recorders:
+            self._recording.append(block)
+
+    def recorded(self, body: bytes | None = None) -> Recorded | None:
+        """The answer for those who keep it, told that the settle comes next; None for nobody.
+
+        ``body``: of a plain answer; a stream's is what was kept. Call it after ``event`` has its
+        cost, before the operation is posted.
+        """
+        if not self._recorders:
+            return None
+        event = self.event
+        found = Recorded(
+            streamed=body is None,
+            body=b"".join(self._recording) if body is None else body,
+            usage=dict(event.usage),
+            flags=tuple(event.flags),
+            cost=event.cost or 0,
+            model=event.model,
+            price_version=event.price_version,
+        )
+        for recorder in self._recorders:
+            recorder.settling(self, found)
+        return found
+
+    def keep_record(self, recorded: Recorded | None) -> None:
+        """The answer is paid for: hand it to those who keep it."""
+        if recorded is not None:
+            recorders, self._recorders = self._recorders, []
+            for recorder in recorders:
+                recorder.settled(self, recorded)
+
+    def ended(self) -> None:
+        """Nothing more will happen: whoever waits for a record gets none, stages are told."""
+        recorders, self._recorders = self._recorders, []
+        for recorder in recorders:
+            recorder.dropped(self)
+        for tell in self.at_end:
+            tell(self)
+
     # The end: one operation that closes the hold and carries the event
 
     def charge(
         self, usage: Usage, flags: frozenset[str], *, verdict: str = "allow", reason: str = "",
-        status: int = 200,
-    ) -> "asyncio.Future[Result]":  # fmt: skip
-        """Settle to what ``usage`` costs."""
+        status: int = 200, plain: bytes | None = None, keep: bool = False,
+    ) -> tuple["asyncio.Future[Result]", Recorded | None]:  # fmt: skip
+        """Settle to what ``usage`` costs; the record, where one is to be kept and anybody does."""
         event = self._ended(verdict, status, reason)
         event.prompt_tokens = usage.prompt_tokens
         event.completion_tokens = usage.completion_tokens
         event.usage = usage.by_class()
         event.flags = sorted({*event.flags, *flags})
         event.cost = self.cost_of(usage)
+        recorded = self.recorded(plain) if keep else None
         if not self._held:
-            return self._post(Note(**self._common()))
-        return self._post(Settle(id=self.reservation, cost=event.cost or 0, **self._common()))
+            return self._post(Note(**self._common())), recorded
+        settle = Settle(id=self.reservation, cost=event.cost, **self._common())
+        return self._post(settle), recorded
+
+    def answer_from(self, found: "Found") -> "asyncio.Future[Result]":
+        """The answer is there already: nobody pays for it, and the event says what it is."""
+        event = self._ended("cached", 200, found.reason)
+        event.cache = found.cache
+        event.cost = event.hold = 0
+        event.usage = found.recorded.usage
+        event.prompt_tokens = event.usage.get("prompt_tokens", 0)
+        event.completion_tokens = event.usage.get("completion_tokens", 0)
+        event.estimated_avoided_cost = found.avoided_cost
+        return self._post(Note(**self._common()))
 
     def give_back(self, *, verdict: str, status: int, reason: str) -> "asyncio.Future[Result]":
         """Nothing was delivered: the hold returns whole."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.pricing.usage import Reading
+from gateway.proxy.errors import Rejected
 from gateway.tokens import Estimate
 
 Request = dict[str, Any]
@@ -18,7 +19,10 @@ class UnpricedRoute(TypeError):
 
 
 class Stream(Protocol):
-    """Reads the events of one streamed answer while they pass."""
+    """Reads the events of one streamed answer while they pass.
+
+    ``done``: the event that ends the answer has come. It is held back until the answer is paid for.
+    """
 
     done: bool
     delivered: bool
@@ -26,10 +30,23 @@ class Stream(Protocol):
     error: Any
 
     def feed(self, block: bytes) -> bytes:
-        """Look into whole events; what the client gets of them."""
+        """Look into whole events; what the client gets of them now."""
 
     def text(self) -> str:
         """Everything that was produced so far, for counting."""
+
+    def end(self) -> bytes:
+        """The events that end the answer; empty where none has come."""
+
+
+class Replay(Protocol):
+    """Turns one form of a finished answer into the other, so that both share a record."""
+
+    def whole(self, events: bytes) -> dict[str, Any]:
+        """The plain answer, usage included, that a whole stream stands for."""
+
+    def events(self, answer: Mapping[str, Any], request: Request) -> bytes:
+        """A whole stream, usage and end included, that says what a plain answer says."""
 
 
 class Price(Protocol):
@@ -46,9 +63,25 @@ class Price(Protocol):
         """Raises ``InvalidRequest`` naming the field."""
 
 
+def _plain_error(rejected: Rejected) -> bytes:
+    return rejected.body()
+
+
+def _error_event(rejected: Rejected) -> bytes:
+    return b"data: " + rejected.body() + b"\n\n"
+
+
+def _says_nothing(answer: Mapping[str, Any]) -> bool:
+    return not answer.get("choices") and not answer.get("usage")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route that reaches a provider. ``path`` is ours, ``upstream_path`` follows a base URL."""
+    """A route that reaches a provider. ``path`` is ours, ``upstream_path`` follows a base URL.
+
+    ``stream`` None: its answers are never streamed. ``replay`` None: nothing of it is recorded in
+    one form and answered in the other. ``is_empty`` tells a plain answer without a word in it.
+    """
 
     name: str
     path: str
@@ -56,10 +89,19 @@ class Route:
     price: Price
     count_prompt: Callable[[Mapping[str, Any], str], int]
     answer_text: Callable[[Mapping[str, Any]], str]
-    stream: Callable[[Request], Stream]
+    read_usage: Callable[[Mapping[str, Any]], Reading]
+    stream: Callable[[Request], Stream] | None
     stream_changes: Callable[[Request], dict[str, Any]]
     knows: Callable[[str, str], bool]
     """Whether the catalogue's price of (provider, model) is for what this route asks of it."""
+    check_fields: Callable[[Mapping[str, Any]], None]
+    """Raises a 400 for fields that change what was priced."""
+    error_body: Callable[[Rejected], bytes] = _plain_error
+    error_event: Callable[[Rejected], bytes] = _error_event
+    is_empty: Callable[[Mapping[str, Any]], bool] = _says_nothing
+    default_model: str | None = None
+    replay: Replay | None = None
+    cacheable: bool = False
 
 
 class Routes:

@@ -5,21 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.policy import Group, PolicyFile
-from gateway.snapshot.cards import Caller, OrganizationCard, StopCard, TeamCard, digest
+from gateway.snapshot.cards import (
+    Caller,
+    OrganizationCard,
+    Settings,
+    StopCard,
+    TeamCard,
+    digest,
+)
 from wallets.cascade import WalletCard
 from wallets.limits import Consumer
 from wallets.models import ConsumerGroup, GatewayKey
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Rules:
-    """Settings that a policy file gives to a caller."""
-
-    enforced: bool
-    allows_unpriced: bool
-    allowed_models: frozenset[str] | None = None
 
 
 @dataclass(kw_only=True)
@@ -78,9 +76,7 @@ class Directory:
             return None
         row = self._groups_by_name.get(settings.name)
         known = row if row is not None and row.team_id == team.id else None
-        return self._caller(
-            team, group=known, group_name=settings.name, rules=self._rules(settings)
-        )
+        return self._caller(team, group=known, group_name=settings.name, rules=settings)
 
     def _of_row(self, key: GatewayKey) -> Caller | None:
         team = self.teams.get(key.team_id)
@@ -94,7 +90,7 @@ class Directory:
             team,
             group=group,
             group_name=group.name if group else "",
-            rules=self._rules(settings),
+            rules=settings,
             key=key,
         )
 
@@ -104,7 +100,7 @@ class Directory:
         *,
         group: ConsumerGroup | None,
         group_name: str,
-        rules: _Rules,
+        rules: Group | None,
         key: GatewayKey | None = None,
     ) -> Caller:
         user = key.user if key is not None else None
@@ -127,10 +123,11 @@ class Directory:
             user_id=user.pk if user else None,
             user_public_id=user.public_id if user else "",
             expires_at=key.expires_at if key else None,
-            allowed_models=_both(rules.allowed_models, key.allowed_models if key else None),
+            allowed_models=_both(
+                rules.allowed_models if rules else None, key.allowed_models if key else None
+            ),
             default_tags=key.default_tags if key else {},
-            enforced=rules.enforced,
-            allows_unpriced=rules.allows_unpriced,
+            settings=self._rules(rules),
             stop=stops[0] if stops else None,
             cut=any(stop.cut for stop in stops),
         )
@@ -139,14 +136,21 @@ class Directory:
         own = self._user_wallets.get((team.id, user_id)) if user_id is not None else None
         return own or self._team_wallets.get(team.id)
 
-    def _rules(self, settings: Group | None) -> _Rules:
-        cost = self.policy.document.cost_tracking
-        if settings is None:
-            return _Rules(bool(cost.wallet_enforcement), cost.unpriced_models == "allow")
-        return _Rules(
-            bool(settings.wallet_enforcement),
-            settings.unpriced_models == "allow",
-            settings.allowed_models,
+    def _rules(self, group: Group | None) -> Settings:
+        document = self.policy.document
+        cost = document.cost_tracking
+        own = group if group is not None else cost
+        return Settings(
+            enforcement=own.wallet_enforcement,
+            on_exhausted=own.on_exhausted,
+            on_exhausted_stream=cost.on_exhausted_stream,
+            hold=own.hold,
+            hold_timeout=cost.hold_timeout_seconds,
+            contention_wait=cost.contention_wait_seconds,
+            allows_unpriced=own.unpriced_models == "allow",
+            max_price_ratio=cost.max_price_ratio,
+            fabric_scope=group.fabric_scope if group else document.cache.fabric_scope,
+            rate_limits=group.rate_limits if group else document.rate_limit_defaults,
         )
 
     def _stops(

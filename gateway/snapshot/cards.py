@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.policy.schema import Enforcement, FabricScope, Hold, OnExhausted, RateLimits
 from wallets.cascade import WalletCard
 from wallets.limits import Consumer
 
@@ -47,6 +48,25 @@ class StopCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What applies to one caller: its group's settings where it has them, else everybody's.
+
+    Times in seconds. ``enforcement`` ``"shadow"``: everything passes and is recorded.
+    """
+
+    enforcement: Enforcement = True
+    on_exhausted: OnExhausted = "block"
+    on_exhausted_stream: str = "cut"
+    hold: Hold = "progressive"
+    hold_timeout: float = 30.0
+    contention_wait: float = 10.0
+    allows_unpriced: bool = False
+    max_price_ratio: float | None = None
+    fabric_scope: FabricScope = "team"
+    rate_limits: RateLimits | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The holder of one key. ``wallet`` is the lowest that may pay; None: nobody has one for it.
 
@@ -66,10 +86,14 @@ class Caller:
     expires_at: datetime | None = None
     allowed_models: frozenset[str] | None = None
     default_tags: Mapping[str, str] = field(default_factory=dict)
-    enforced: bool = True
-    allows_unpriced: bool = False
+    settings: Settings = Settings()
     stop: StopCard | None = None
     cut: bool = False
+
+    @property
+    def enforced(self) -> bool:
+        """Whether a wallet must pay."""
+        return self.settings.enforcement is True
 
     @property
     def actor(self) -> str:

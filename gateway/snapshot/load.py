@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from gateway.models import CacheGeneration
 from gateway.policy import PolicyFile
 from gateway.pricing import PriceBook
 from gateway.snapshot.callers import Directory
@@ -60,6 +61,7 @@ def snapshot(policy: PolicyFile) -> Snapshot:
         stopped_models=stops.models,
         stopped_providers=stops.providers,
         in_debt=in_debt(organization.pk),
+        cache_generation=CacheGeneration.of(organization.pk),
     )
 
 

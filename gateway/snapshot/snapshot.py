@@ -16,7 +16,10 @@ class UnusablePolicy(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything at one revision. ``callers`` by hex digest of the whole key, ``wallets`` by id."""
+    """Everything at one revision. ``callers`` by hex digest of the whole key, ``wallets`` by id.
+
+    ``cache_generation`` rises when the organisation purges its response cache.
+    """
 
     revision: tuple[int, int]
     policy: PolicyFile
@@ -28,3 +31,4 @@ class Snapshot:
     stopped_models: Mapping[str, StopCard] = field(default_factory=dict)
     stopped_providers: Mapping[str, StopCard] = field(default_factory=dict)
     in_debt: bool = False
+    cache_generation: int = 0

@@ -6,7 +6,7 @@ from typing import Any
 from gateway import tokens
 from gateway.pricing import catalogue
 from gateway.pricing.usage import Reading, Usage, merged
-from gateway.proxy import errors, sse
+from gateway.proxy import errors, fields, sse
 from gateway.proxy.route import Request, Route
 
 KEEP_RAW = 65_536
@@ -70,6 +70,10 @@ class ChatStream:
         self._digest()
         return "".join(self._text)
 
+    def end(self) -> bytes:
+        """``[DONE]``, where it has come."""
+        return sse.DONE if self.done else b""
+
     def _digest(self) -> None:
         raw, self._raw, self._raw_size = self._raw, [], 0
         for event in sse.events(b"".join(raw)):
@@ -120,6 +124,11 @@ def answer_text(answer: Mapping[str, Any]) -> str:
     )
 
 
+def read_usage(answer: Mapping[str, Any]) -> Reading:
+    """What a plain answer says that it took."""
+    return Usage.from_openai(answer.get("usage"))
+
+
 def stream_changes(request: Request) -> dict[str, Any]:
     """Usage is asked for upstream, whatever the client asked for."""
     options = request.get("stream_options")
@@ -137,7 +146,10 @@ ROUTE = Route(
     price=tokens.estimate,
     count_prompt=tokens.count_prompt,
     answer_text=answer_text,
+    read_usage=read_usage,
     stream=ChatStream,
     stream_changes=stream_changes,
     knows=catalogue.writes_text,
+    check_fields=fields.check,
+    cacheable=True,
 )
