@@ -93,6 +93,25 @@ def writes_text(provider: str, model: str) -> bool:
     return not any(_NO_TEXT.search(name.lower()) for name in names)
 
 
+def embeds(provider: str, model: str) -> bool:
+    """Whether the entry that prices ``model`` is one for embeddings, by its name."""
+    name = (canonical(provider, model) or "").lower()
+    if provider.lower() == "voyageai":
+        return bool(name) and "rerank" not in name
+    return "embed" in name
+
+
+def moderates(provider: str, model: str) -> bool:
+    """Whether the entry that prices ``model`` is one for moderation, by its name."""
+    return "moderation" in (canonical(provider, model) or "").lower()
+
+
+def context_window(provider: str, model: str) -> int | None:
+    """The most tokens ``model`` reads, where the catalogue says so."""
+    info = _model(provider.lower(), model.lower())
+    return info.context_window if info is not None else None
+
+
 def models(provider: str, at: datetime) -> Iterator[tuple[str, Rates]]:
     """Every model of a provider that has a price, with it."""
     found = _providers().get(provider.lower())

@@ -81,6 +81,36 @@ class Usage:
         )
         return usage, frozenset(reading.flags)
 
+    @classmethod
+    def from_anthropic(cls, reported: Any) -> tuple["Usage", Flags]:
+        """The usage in an Anthropic ``usage`` object, and what is odd about it; as ``from_openai``.
+
+        ``input_tokens`` leaves out what was read from and written to the cache, ``prompt_tokens``
+        has it all. Writes of unknown duration count as those of 5 minutes.
+        """
+        reading = _Reading(reported if isinstance(reported, Mapping) else {})
+        plain = reading.first("input_tokens")
+        cached = reading.first("cache_read_input_tokens")
+        written, long_written = reading.cache_writes()
+        completion = reading.first("output_tokens")
+        if plain is None and cached is None and written is None:
+            reading.flags.add(PROMPT_MISSING)
+        if completion is None:
+            reading.flags.add(COMPLETION_MISSING)
+        prompt = (plain or 0) + (cached or 0) + (written or 0)
+        usage = cls(
+            prompt_tokens=prompt,
+            completion_tokens=completion or 0,
+            cached_tokens=cached or 0,
+            cache_write_tokens=(written or 0) - long_written,
+            cache_write_1h_tokens=long_written,
+            **reading.output_parts(completion or 0),
+        )
+        if prompt > MAX_TOKENS:
+            reading.flags.add(CLAMPED)
+            usage = usage.at_most(prompt=MAX_TOKENS, completion=MAX_TOKENS)
+        return usage, frozenset(reading.flags)
+
     def completed(
         self, flags: Flags, *, prompt: Callable[[], int], completion: Callable[[], int]
     ) -> tuple["Usage", Flags]:
@@ -164,10 +194,27 @@ class _Reading:
         """Classes inside the completion; what does not fit into ``whole`` is cut off."""
         details = self._details("completion_tokens_details", "output_tokens_details")
         wanted = {
-            "reasoning_tokens": ("reasoning_tokens",),
+            "reasoning_tokens": ("reasoning_tokens", "thinking_tokens"),
             "audio_output_tokens": ("audio_tokens",),
         }
         return self._parts(details, wanted, whole)
+
+    def cache_writes(self) -> tuple[int | None, int]:
+        """All tokens that Anthropic wrote to its cache, None for no word of it; those for an hour.
+
+        The larger of the total and the sum of its kinds: a report that contradicts itself is no
+        discount.
+        """
+        total = self.first("cache_creation_input_tokens")
+        kinds = self._details("cache_creation")
+        short = self._count(kinds, "ephemeral_5m_input_tokens")
+        long = self._count(kinds, "ephemeral_1h_input_tokens")
+        if total is None and short is None and long is None:
+            return None, 0
+        parts = (short or 0) + (long or 0)
+        if total is not None and parts > total:
+            self.flags.add(CLAMPED)
+        return max(total or 0, parts), long or 0
 
     def _parts(
         self, details: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]], whole: int

@@ -24,7 +24,7 @@ class Estimate:
     completion_tokens: int
     choices: int
     method: str
-    add: dict[str, int] = field(default_factory=dict)
+    add: dict[str, Any] = field(default_factory=dict)
     features: tuple[str, ...] = ()
 
     @property

@@ -20,6 +20,7 @@ _IMAGES = (
     ("gpt-4-turbo", 1_445, 85),
     ("o1", 1_445, 85),
     ("o3", 1_445, 85),
+    ("claude", 5_000, 5_000),
 )
 
 
@@ -36,7 +37,7 @@ def image_tokens(model: str, part: Mapping[str, Any], *, official: bool) -> int:
 
 def _detail(part: Mapping[str, Any]) -> Any:
     image = part.get("image_url")
-    return image.get("detail") if isinstance(image, Mapping) else None
+    return image.get("detail") if isinstance(image, Mapping) else part.get("detail")
 
 
 def audio_tokens(part: Mapping[str, Any]) -> int:
@@ -49,6 +50,14 @@ def audio_tokens(part: Mapping[str, Any]) -> int:
 
 def file_tokens(part: Mapping[str, Any]) -> int:
     """The most that a file part can take: a token a byte, or a bound for a stored file."""
-    file = part.get("file")
+    file = part.get("file", part)
     data = file.get("file_data") if isinstance(file, Mapping) else None
     return 64 + len(data) if isinstance(data, str) else FILE_BY_ID
+
+
+def document_tokens(data: str) -> int:
+    """The most that a document in base64 can take: its pages are read as text and as pictures.
+
+    Compressed pages may be a few bytes long, so a small one is bounded like one that is stored.
+    """
+    return max(FILE_BY_ID, len(data))

@@ -25,7 +25,7 @@ def prompt_tokens(request: Mapping[str, Any], model: str, counter: Counter, offi
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages:
         raise InvalidRequest("messages", "must be a list with at least one message")
-    total = counter.per_request + _extras(request, counter)
+    total = counter.per_request + extras(request, counter, _NOT_PROMPT)
     for index, message in enumerate(messages):
         if not isinstance(message, Mapping):
             raise InvalidRequest(f"messages.{index}", "must be an object with role and content")
@@ -67,10 +67,11 @@ def _part(part: Any, field: str, model: str, counter: Counter, official: bool) -
     return counter.json(part, field)
 
 
-def _extras(request: Mapping[str, Any], counter: Counter) -> int:
+def extras(request: Mapping[str, Any], counter: Counter, not_prompt: frozenset[str]) -> int:
+    """Tokens of the fields beside the prompt that may be written into it, tools above all."""
     total = 0
     for key, value in request.items():
-        if key in _NOT_PROMPT or not value or not isinstance(value, str | list | dict):
+        if key in not_prompt or not value or not isinstance(value, str | list | dict):
             continue
         total += counter.with_tools + counter.json(value, key)
         if isinstance(value, list):
