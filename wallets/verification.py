@@ -1,5 +1,5 @@
 """Proof that the books are right: promises 1 to 6 of ``docs/ledger.md``, checked on the live
-database.
+database; and that nobody waits unseen or for what is there.
 
 Every check is one statement that returns the rows that break it. All run in one read-only
 snapshot, so that live traffic neither disturbs the proof nor waits for it.
@@ -64,6 +64,14 @@ CHECKS = {
         SELECT DISTINCT e.reservation FROM wallets_entry e
         LEFT JOIN wallets_reservation r ON r.id = e.reservation
         WHERE e.reservation IS NOT NULL AND r.id IS NULL""",
+    "waiter {} is not known to its wallet": """
+        SELECT q.id FROM wallets_waiter q JOIN wallets_wallet w ON w.id = q.wallet_id
+        WHERE w.waiting_until IS NULL OR w.waiting_until < q.lease_until""",
+    "waiter {} has what it waits for, or nothing to wait for": """
+        SELECT q.id FROM wallets_waiter q
+        LEFT JOIN wallets_reservation r ON r.id = q.id AND r.organization_id = q.organization_id
+        WHERE CASE WHEN q.part = 0 THEN r.id IS NOT NULL
+          ELSE r.id IS NULL OR r.state <> 'held' OR q.part < r.parts END""",
     "transfer {} does not sum to zero": """
         SELECT transfer FROM wallets_entry WHERE transfer IS NOT NULL
         GROUP BY transfer HAVING sum(d_posted - d_debt) <> 0""",

@@ -5,18 +5,20 @@ wallets by (rank, id) in three rounds. What falls through a rank joins the next 
 locked, so the organisation wallet is locked only when somebody needs it and nothing deadlocks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
-from wallets.errors import KeyReused, NotFound, Refused
-from wallets.ledger import holds, movements
+from wallets.errors import Conflict, KeyReused, NotFound, Refused
+from wallets.ledger import holds, line, movements
 from wallets.ledger.books import Books, ReservationRow
 from wallets.ledger.operations import (
     Adjust,
+    CounterUse,
     Credit,
     Expire,
     Extend,
     Heartbeat,
+    Move,
     Note,
     Operation,
     PaymentRefund,
@@ -31,7 +33,7 @@ from wallets.ledger.results import Result, refused
 from wallets.ledger.store import Store
 
 RANKS = (0, 1, 2)
-OnReservation = Extend | Settle | Refund | Sweep | Heartbeat | Adjust
+OnReservation = Extend | Move | Settle | Refund | Sweep | Heartbeat | Adjust
 
 
 class Batch:
@@ -98,20 +100,20 @@ class Batch:
             )
 
     def _lock_reservations(self) -> None:
-        ids = {reservation for _, op in self._open() if (reservation := _reservation_id(op))}
+        ids = {reservation for _, op in self._open() for reservation in _reservation_ids(op)}
         if ids:
-            self.books.reservations = self.store.lock_reservations(sorted(ids))
+            rows, places = self.store.lock_reservations(sorted(ids))
+            self.books.reservations, self.books.places = rows, places
 
     def _lock_counters(self) -> None:
-        wanted = {}
+        wanted: dict[str, CounterUse] = {}
         for _, op in self._open():
-            if isinstance(op, Reserve | Extend):
-                for use in op.counters:
-                    wanted[use.key] = use
-            if isinstance(op, Reserve):
-                for candidate in op.candidates:
-                    for use in candidate.counters:
-                        wanted[use.key] = use
+            hold = op.to if isinstance(op, Move) else op
+            if isinstance(hold, Reserve | Extend):
+                wanted.update((use.key, use) for use in hold.counters)
+            if isinstance(hold, Reserve):
+                for candidate in hold.candidates:
+                    wanted.update((use.key, use) for use in candidate.counters)
         existing = {key for row in self.books.reservations.values() for key in row.counters}
         if wanted or existing:
             self.books.counters = self.store.lock_counters(
@@ -122,23 +124,36 @@ class Batch:
         """Operations that need no wallet, or whose reservation is missing or done already."""
         for i, op in self._open():
             if isinstance(op, Note):
-                self.results[i] = Result(state="noted")
+                self._answer(i, op, Result(state="noted"))
             elif isinstance(op, Reserve) and op.id in self.books.reservations:
-                self.results[i] = self._repeated(op, self.books.reservations[op.id])
+                self._answer(i, op, self._repeated(op, self.books.reservations[op.id]))
             elif isinstance(op, OnReservation):
-                self._answer_on_reservation(i, op)
+                self._answer(i, op, self._without_wallet(op))
 
-    def _answer_on_reservation(self, i: int, op: OnReservation) -> None:
+    def _answer(self, i: int, op: Operation, result: Result | None) -> None:
+        """Note a result; who is not in a line any longer leaves it."""
+        self.results[i] = result
+        if result is None or result.waits or not isinstance(op, Reserve | OnReservation):
+            return
+        place = self.books.places.get(op.id)
+        if place is not None and place.organization_id == op.organization_id:
+            row = self.books.reservations.get(op.id)
+            if isinstance(op, Reserve | Extend) or row is None or row.closed:
+                line.leave(op.id, self.books)
+
+    def _without_wallet(self, op: OnReservation) -> Result | None:
         row = self.books.reservations.get(op.id)
         if row is None or row.organization_id != op.organization_id:
-            absent = isinstance(op, Refund | Sweep)
-            self.results[i] = (
-                Result(state="absent", replayed=True)
-                if absent
-                else refused(NotFound("The reservation does not exist."))
-            )
-        elif isinstance(op, Heartbeat):
-            self.results[i] = holds.heartbeat(op, row, self.books)
+            if isinstance(op, Refund | Sweep):
+                return Result(state="absent", replayed=True)
+            return refused(NotFound("The reservation does not exist."))
+        if isinstance(op, Heartbeat):
+            return holds.heartbeat(op, row, self.books)
+        if isinstance(op, Move) and op.to.id in self.books.reservations:
+            if not row.closed:
+                return refused(Conflict("The new hold is there already.", state=row.state))
+            return self._repeated(op.to, self.books.reservations[op.to.id])
+        return None
 
     def _repeated(self, op: Reserve, row: ReservationRow) -> Result:
         if row.organization_id != op.organization_id:
@@ -149,11 +164,16 @@ class Batch:
         """The wallets an operation needs before it can be decided (a reserve: its next
         candidate).
         """
+        if isinstance(op, Reserve) and op.last:
+            return [candidate.wallet for candidate in op.candidates]
         if isinstance(op, Reserve):
             return [op.candidates[self.next_candidate[i]].wallet]
         if isinstance(op, OnReservation):
             row = self.books.reservations[op.id]
-            return [Ref(id=row.wallet_id, rank=row.wallet_rank)]
+            own = Ref(id=row.wallet_id, rank=row.wallet_rank)
+            if isinstance(op, Move):
+                return [own, op.to.candidates[self.next_candidate[i]].wallet]
+            return [own]
         if isinstance(op, Credit | PaymentRefund | Expire):
             return [op.wallet]
         if isinstance(op, Transfer):
@@ -163,9 +183,19 @@ class Batch:
     def _lock_wallets(self, rank: int) -> None:
         ids = {ref.id for i, op in self._open() for ref in self._refs(i, op) if ref.rank == rank}
         if ids - self.books.wallets.keys():
-            self.books.wallets.update(self.store.lock_wallets(sorted(ids)))
+            rows = self.store.lock_wallets(sorted(ids))
+            self.books.wallets.update(rows)
+            self._read_lines([id for id, row in rows.items() if row.contested])
         if rank == RANKS[-1]:
             self._read_references()
+
+    def _read_lines(self, contested: list[int]) -> None:
+        """Who waits for the wallets that were just locked; nobody, nearly always."""
+        takes = any(isinstance(op, Reserve | Extend | Move) for _, op in self._open())
+        if contested and takes:
+            for waiter in self.store.waiters(contested):
+                if waiter.id not in self.books.left:
+                    self.books.waiters.setdefault(waiter.wallet_id, []).append(waiter)
 
     def _read_references(self) -> None:
         keys = {
@@ -177,20 +207,28 @@ class Batch:
             self.books.references = self.store.references(sorted(keys))
 
     def _decide(self, rank: int) -> None:
-        for i, op in self._open():
+        due = [(i, op) for i, op in self._open() if self._due(i, op) == rank]
+        for i, op in in_turn(due, self.books.places):
             while self.results[i] is None and self._due(i, op) == rank:
-                try:
-                    self.results[i] = self._decision(i, op)
-                except Refused as refusal:
-                    self.results[i] = refused(refusal)
+                self._answer(i, op, self._attempt(i, op))
                 if self.results[i] is None:
                     self.next_candidate[i] += 1
+
+    def _attempt(self, i: int, op: Operation) -> Result | None:
+        """The decision; a refusal may become a place in a line."""
+        try:
+            result = self._decision(i, op)
+        except Refused as refusal:
+            return refused(refusal)
+        if result is not None and result.refusal and isinstance(op, Reserve | Extend):
+            return line.instead(op, result.refusal, self.books)
+        return result
 
     def _due(self, i: int, op: Operation) -> int:
         """The round that has locked all that ``op`` needs; money from outside waits for the
         last.
         """
-        if isinstance(op, Credit | PaymentRefund):
+        if isinstance(op, Credit | PaymentRefund) or (isinstance(op, Reserve) and op.last):
             return RANKS[-1]
         return max(ref.rank for ref in self._refs(i, op))
 
@@ -198,7 +236,13 @@ class Batch:
         books = self.books
         if isinstance(op, Reserve):
             k = self.next_candidate[i]
-            return holds.reserve(op, op.candidates[k], k + 1 == len(op.candidates), books)
+            final = k + 1 == len(op.candidates)
+            turn = line.turn_of(op, books)
+            return holds.reserve(op, op.candidates[k], final, books, turn=turn)
+        if isinstance(op, Move):
+            k = self.next_candidate[i]
+            final = k + 1 == len(op.to.candidates)
+            return holds.move(op, op.to.candidates[k], final, books.reservations[op.id], books)
         if isinstance(op, Transfer):
             return movements.transfer(op, books)
         wallet = books.wallets.get(self._refs(i, op)[0].id)
@@ -211,7 +255,8 @@ class Batch:
         if isinstance(op, PaymentRefund):
             row = books.reservations.get(op.reservation) if op.reservation else None
             return movements.payment_refund(op, wallet, row, books)
-        row = books.reservations[_reservation_id(op)]  # type: ignore[index]
+        assert isinstance(op, OnReservation)
+        row = books.reservations[op.id]
         decide = _ON_RESERVATION[type(op)]
         return decide(op, row, wallet, books)
 
@@ -225,10 +270,44 @@ _ON_RESERVATION: dict[type, Callable[..., Result]] = {
 }
 
 
-def _reservation_id(op: Operation) -> UUID | None:
+def in_turn(
+    due: list[tuple[int, Operation]], places: Container[UUID]
+) -> list[tuple[int, Operation]]:
+    """The order of a round: as given, but extensions, moves and who has waited go by their ids.
+
+    They are decided where the last of them stands, and holds that were given before them follow: so
+    nobody loses what a settle of the same batch gives back. Holds marked ``last`` close the round.
+    """
+    phases = [_phase(op, places) for _, op in due]
+    cut = max((n + 1 for n, (phase, _) in enumerate(phases) if 0 < phase < HOLDS), default=0)
+    keys = [phases[n] if n < cut else AS_GIVEN for n in range(len(due))]
+    first = sorted(range(len(due)), key=lambda n: (n >= cut, *keys[n]))
+    ordered = [due[n] for n in first]
+    return sorted(ordered, key=lambda item: isinstance(item[1], Reserve) and item[1].last)
+
+
+HOLDS = 4
+AS_GIVEN = (0, 0)
+
+
+def _phase(op: Operation, places: Container[UUID]) -> tuple[int, int]:
+    if isinstance(op, Extend):
+        return 1, op.id.int
+    if isinstance(op, Move):
+        return 2, op.id.int
+    if isinstance(op, Reserve):
+        return (3, op.id.int) if op.id in places else (HOLDS, 0)
+    return AS_GIVEN
+
+
+def _reservation_ids(op: Operation) -> tuple[UUID, ...]:
+    if isinstance(op, Move):
+        return (op.id, op.to.id)
     if isinstance(op, Reserve | OnReservation):
-        return op.id
-    return op.reservation if isinstance(op, PaymentRefund) else None
+        return (op.id,)
+    if isinstance(op, PaymentRefund) and op.reservation is not None:
+        return (op.reservation,)
+    return ()
 
 
 def _fingerprint(op: Operation) -> str:
@@ -237,9 +316,7 @@ def _fingerprint(op: Operation) -> str:
 
 def identities(op: Operation) -> set[object]:
     """What one transaction may name once only: its reservation and its idempotency key."""
-    found: set[object] = set()
-    if (reservation := _reservation_id(op)) is not None:
-        found.add(reservation)
+    found: set[object] = set(_reservation_ids(op))
     if op.claim is not None:
         found.add(op.claim.key)
     return found

@@ -11,7 +11,10 @@ from uuid import UUID
 
 from keeptrusts.lib import money
 from wallets.errors import BalanceLimit
-from wallets.ledger.operations import CounterUse
+from wallets.ledger.operations import CounterUse, Extend, Reserve, Waiting
+
+Turn = tuple[int, UUID]
+"""Where somebody stands in the line of a wallet, see ``wallets.ledger.line``."""
 
 
 @dataclass(slots=True)
@@ -42,7 +45,10 @@ class EntryRow:
 
 @dataclass(slots=True)
 class WalletRow:
-    """A locked wallet. ``post`` is the only way its numbers change."""
+    """A locked wallet. ``post`` is the only way its numbers change.
+
+    ``contested``: somebody may be waiting for its money.
+    """
 
     id: int
     organization_id: int
@@ -55,6 +61,7 @@ class WalletRow:
     total_spent: int
     funded_balance: int
     frozen: bool
+    contested: bool = False
     touched: bool = False
 
     @property
@@ -147,6 +154,41 @@ class CounterRow:
     touched: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """That the operation of this id waited before. ``dismissed``: it may not wait any longer."""
+
+    id: UUID
+    organization_id: int
+    dismissed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaiterRow:
+    """Somebody alive in the line of a wallet; ``patient`` where it has waited for long."""
+
+    id: UUID
+    wallet_id: int
+    part: int
+    amount: int
+    patient: bool
+
+    @property
+    def turn(self) -> Turn:
+        """Extensions first, then by id."""
+        return (0 if self.part else 1, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class WantRow:
+    """A place that was taken or kept: what waits, for which wallet, and why."""
+
+    operation: Reserve | Extend
+    waiting: Waiting
+    wallet_id: int
+    reason: str
+
+
 @dataclass(slots=True)
 class Books:
     """Everything one transaction has locked, and the rows it will write."""
@@ -157,12 +199,19 @@ class Books:
     references: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
     entries: list[EntryRow] = field(default_factory=list)
     lots: list[tuple[WalletRow, int, int, datetime]] = field(default_factory=list)
+    places: dict[UUID, Place] = field(default_factory=dict)
+    waiters: dict[int, list[WaiterRow]] = field(default_factory=dict)
+    wants: list[WantRow] = field(default_factory=list)
+    left: set[UUID] = field(default_factory=set)
 
-    def exceeded(self, uses: tuple[CounterUse, ...], amount: int) -> CounterUse | None:
-        """The first limit that ``amount`` more would exceed, or None."""
+    def exceeded(
+        self, uses: tuple[CounterUse, ...], amount: int, returned: ReservationRow | None = None
+    ) -> CounterUse | None:
+        """The first limit that ``amount`` more would exceed once ``returned`` is given back."""
         for use in uses:
             row = self.counters[use.key]
-            if row.held + row.spent + amount > use.cap:
+            less = returned.amount if returned and use.key in returned.counters else 0
+            if row.held + row.spent + amount - less > use.cap:
                 return use
         return None
 

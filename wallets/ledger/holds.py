@@ -1,5 +1,5 @@
-"""Decisions about holds: reserve, extend, settle, refund, sweep, heartbeat. Pure Python on locked
-rows.
+"""Decisions about holds: reserve, extend, move, settle, refund, sweep, heartbeat. Pure Python on
+locked rows.
 
 Every function checks all before it changes anything, so a refusal leaves the books as they were.
 """
@@ -12,12 +12,14 @@ from wallets.errors import (
     NotFound,
     WalletFrozen,
 )
-from wallets.ledger.books import Books, ReservationRow, WalletRow
+from wallets.ledger import line
+from wallets.ledger.books import Books, ReservationRow, Turn, WalletRow
 from wallets.ledger.operations import (
     Candidate,
     CounterUse,
     Extend,
     Heartbeat,
+    Move,
     Refund,
     Reserve,
     Settle,
@@ -52,9 +54,15 @@ def _limit_refusal(use: CounterUse, books: Books, amount: int) -> LimitExceeded:
     )  # fmt: skip
 
 
-def reserve(operation: Reserve, candidate: Candidate, last: bool, books: Books) -> Result | None:
-    """Try one candidate. None: it does not cover the amount, try the next one."""
-    limit = books.exceeded(operation.counters, operation.amount)
+def reserve(
+    operation: Reserve, candidate: Candidate, last: bool, books: Books, *,
+    turn: Turn | None, old: ReservationRow | None = None,
+) -> Result | None:  # fmt: skip
+    """Try one candidate. None: it does not cover the amount, try the next one.
+
+    ``turn`` is the caller's place in the lines, ``old`` a hold that is given back for this one.
+    """
+    limit = books.exceeded(operation.counters, operation.amount, old)
     if limit is not None:
         return refused(_limit_refusal(limit, books, operation.amount))
     wallet = books.wallets.get(candidate.wallet.id)
@@ -62,9 +70,10 @@ def reserve(operation: Reserve, candidate: Candidate, last: bool, books: Books) 
         return refused(NotFound("The wallet does not exist."))
     if wallet.frozen:
         return refused(WalletFrozen("The wallet is frozen.", wallet_id=wallet.id))
-    capped = books.exceeded(candidate.counters, operation.amount)
-    if capped is None and wallet.available >= operation.amount:
-        return _open(operation, candidate, wallet, books)
+    capped = books.exceeded(candidate.counters, operation.amount, old)
+    returned = old.amount if old is not None and old.wallet_id == wallet.id else 0
+    if capped is None and line.fits(operation.amount, wallet, turn, books, returned=returned):
+        return _exchanged(operation, candidate, wallet, books, old)
     if capped is None and not last:
         return None
     return refused(_shortage(operation, wallet, capped, books))
@@ -85,6 +94,37 @@ def _shortage(
         draw_cap=capped.code if capped else None,
         contended=any(row.posted - row.debt >= operation.amount for row in tried),
     )
+
+
+def _exchanged(
+    operation: Reserve, candidate: Candidate, wallet: WalletRow, books: Books,
+    old: ReservationRow | None,
+) -> Result:  # fmt: skip
+    """Open the hold; ``old`` goes back first, its cost so far is known to the new one."""
+    if old is None:
+        return _open(operation, candidate, wallet, books)
+    closed = close(
+        old, books.wallets[old.wallet_id], books, cost=0, state="refunded", actor=operation.actor,
+        reason="moved",
+    )  # fmt: skip
+    opened = _open(operation, candidate, wallet, books)
+    books.reservations[operation.id].checkpoint = old.checkpoint
+    opened.seqs = closed.seqs + opened.seqs
+    return opened
+
+
+def move(
+    operation: Move, candidate: Candidate, last: bool, row: ReservationRow, books: Books
+) -> Result | None:
+    """Try one candidate of the new hold; the old one is returned only with it."""
+    if row.closed:
+        return refused(Conflict("The reservation is closed.", state=row.state))
+    to = operation.to
+    if to.organization_id != row.organization_id or to.kind != row.kind or row.kind != "usage":
+        return refused(NotFound("The reservation does not exist."))
+    if candidate.wallet.rank < row.wallet_rank:
+        return refused(Conflict("A hold moves to a wallet of its own rank or above."))
+    return reserve(to, candidate, last, books, turn=(line.EXTENDING, row.id), old=row)
 
 
 def _open(operation: Reserve, candidate: Candidate, wallet: WalletRow, books: Books) -> Result:
@@ -124,7 +164,7 @@ def extend(operation: Extend, row: ReservationRow, wallet: WalletRow, books: Boo
     limit = books.exceeded(operation.counters, operation.amount)
     if limit is not None:
         return refused(_limit_refusal(limit, books, operation.amount))
-    if wallet.available < operation.amount:
+    if not line.fits(operation.amount, wallet, (line.EXTENDING, row.id), books):
         return refused(
             InsufficientFunds(
                 "The wallet does not cover the extension.",

@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from wallets.ledger.arrays import literal, literals
-from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
+from wallets.ledger.books import Books, CounterRow, Place, ReservationRow, WaiterRow, WalletRow
+from wallets.ledger.line import PATIENCE
 from wallets.ledger.operations import CounterUse
 from wallets.ledger.prepared import cursor
 from wallets.ledger.rows import (
@@ -22,6 +23,7 @@ from wallets.ledger.rows import (
     LOT,
     NEW_COUNTER,
     OPENED,
+    WAITER,
     WALLET,
     Column,
     changed_rows,
@@ -31,9 +33,17 @@ from wallets.ledger.rows import (
     new_counter_rows,
     opened_rows,
     reservation_row,
+    split,
+    waiter_rows,
     wallet_rows,
 )
-from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS, StoredClaim
+from wallets.ledger.store import (
+    PLACE_COLUMNS,
+    RESERVATION_COLUMNS,
+    WAITER_COLUMNS,
+    WALLET_COLUMNS,
+    StoredClaim,
+)
 
 
 def _unnest(columns: tuple[Column, ...]) -> str:
@@ -89,7 +99,36 @@ _NEW_COUNTERS = (
     "ORDER BY v.key ON CONFLICT DO NOTHING"
 )
 
-
+_RESERVATIONS = (
+    f"WITH held AS (SELECT {RESERVATION_COLUMNS}, clock_timestamp(), r.heartbeat_at, r.expires_at "
+    "FROM wallets_reservation r JOIN wallets_wallet w ON w.id = r.wallet_id "
+    "WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR UPDATE OF r) "
+    f"SELECT * FROM held UNION ALL SELECT {PLACE_COLUMNS} FROM wallets_waiter q "
+    "WHERE q.id = ANY(%s::uuid[])"
+)
+_LEASE = Column("lease", "float8")
+_WAITERS = (
+    f"SELECT {WAITER_COLUMNS}, since <= clock_timestamp() - interval '{PATIENCE}' "
+    "FROM wallets_waiter WHERE wallet_id = ANY(%s::bigint[]) AND NOT dismissed "
+    "AND lease_until > clock_timestamp() ORDER BY part = 0, id"
+)
+_LEAVE = (
+    "DELETE FROM wallets_waiter WHERE id IN (SELECT id FROM wallets_waiter "
+    "WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE)"
+)
+_WAIT = (
+    f"WITH kept AS (INSERT INTO wallets_waiter AS q ({_names(WAITER)}, dismissed, since, "
+    f"lease_until) SELECT {_values(WAITER)}, false, clock_timestamp(), "
+    f"clock_timestamp() + make_interval(secs => v.lease) FROM {_unnest((*WAITER, _LEASE))} "
+    "ORDER BY v.id ON CONFLICT (id) DO UPDATE SET wallet_id = excluded.wallet_id, "
+    "part = excluded.part, amount = excluded.amount, reason = excluded.reason, "
+    "payload = excluded.payload, process = excluded.process, lease_until = excluded.lease_until "
+    "WHERE q.organization_id = excluded.organization_id RETURNING wallet_id, lease_until) "
+    "UPDATE wallets_wallet AS w SET waiting_until = greatest(w.waiting_until, k.until) "
+    "FROM (SELECT wallet_id, max(lease_until) AS until FROM kept GROUP BY wallet_id) AS k "
+    "WHERE w.id = k.wallet_id"
+)
+_WAITER_TYPES = [column.pg for column in (*WAITER, _LEASE)]
 _TTL = Column("ttl", "float8")
 _WRITES = tuple(
     (name, sql, [column.pg for column in columns])
@@ -134,15 +173,13 @@ class PostgresStore:
             key: (owner, fingerprint, _json(result)) for key, owner, fingerprint, result in found
         }
 
-    def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
+    def lock_reservations(
+        self, ids: list[UUID]
+    ) -> tuple[dict[UUID, ReservationRow], dict[UUID, Place]]:
         """Locked in id order; the wallet's scope never changes, so it is read without a lock."""
-        rows = self._all(
-            f"SELECT {RESERVATION_COLUMNS}, clock_timestamp(), r.heartbeat_at, r.expires_at "
-            "FROM wallets_reservation r JOIN wallets_wallet w ON w.id = r.wallet_id "
-            "WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR UPDATE OF r",
-            [literal("uuid", ids)],
-        )
-        return {row[0]: reservation_row(row, _json(row[16])) for row in rows}
+        named = literal("uuid", ids)
+        rows, places = split(self._all(_RESERVATIONS, [named, named]))
+        return {row[0]: reservation_row(row, _json(row[16])) for row in rows}, places
 
     def lock_counters(self, uses: list[CounterUse], keys: list[str]) -> dict[str, CounterRow]:
         """Created and locked in key order."""
@@ -169,11 +206,16 @@ class PostgresStore:
     def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
         """Locked in id order within a rank."""
         rows = self._all(
-            f"SELECT {WALLET_COLUMNS} FROM wallets_wallet WHERE id = ANY(%s::bigint[]) "
-            "ORDER BY id FOR NO KEY UPDATE",
+            f"SELECT {WALLET_COLUMNS}, coalesce(waiting_until > clock_timestamp(), false) "
+            "FROM wallets_wallet WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
             [literal("bigint", ids)],
         )
         return {row[0]: WalletRow(*row) for row in rows}
+
+    def waiters(self, wallet_ids: list[int]) -> list[WaiterRow]:
+        """Read under the locks of their wallets, so nobody joins meanwhile."""
+        rows = self._all(_WAITERS, [literal("bigint", wallet_ids)])
+        return [WaiterRow(*row) for row in rows]
 
     def references(
         self, keys: list[tuple[str, str]]
@@ -220,6 +262,14 @@ class PostgresStore:
                 params += literals(types, values)
         if parts:
             self._cursor.execute(_joined(parts), params)
+        self._write_line(books)
+
+    def _write_line(self, books: Books) -> None:
+        """Places given up, then places taken or kept; wallets learn until when to look."""
+        if books.left:
+            self._cursor.execute(_LEAVE, [literal("uuid", sorted(books.left))])
+        if books.wants:
+            self._cursor.execute(_WAIT, literals(_WAITER_TYPES, waiter_rows(books)))
 
 
 def _joined(parts: list[tuple[str, str]]) -> str:

@@ -16,7 +16,8 @@ class Result:
     nano-dollars.
 
     ``wallet_id`` is the wallet that pays or received; ``balance`` its balance after the operation.
-    ``seqs`` are (wallet id, seq) of the entries written.
+    ``seqs`` are (wallet id, seq) of the entries written. ``reason`` says why it waits:
+    "contention" or "exhausted".
     """
 
     refusal: Refused | None = None
@@ -29,6 +30,7 @@ class Result:
     written_off: int = 0
     seqs: list[tuple[int, int]] = field(default_factory=list)
     reservation: UUID | None = None
+    reason: str = ""
 
     @property
     def ok(self) -> bool:

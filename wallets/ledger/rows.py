@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 
-from wallets.ledger.books import Books, ReservationRow
-from wallets.ledger.operations import CounterUse
+from wallets.ledger import packing
+from wallets.ledger.books import Books, Place, ReservationRow
+from wallets.ledger.operations import CounterUse, Extend
 from wallets.ledger.store import RANK_OF
 
 
@@ -63,6 +65,10 @@ CONSUMED = (
     "AND (v.not_paid_by IS NULL OR r.wallet_id <> v.not_paid_by)"
 )
 """What a new counter starts with: everything consumed in its period before it existed."""
+WAITER = _columns(
+    "id:uuid", "organization_id", "wallet_id", "part:smallint", "amount", "reason:text",
+    "payload:json", "process:text",
+)  # fmt: skip
 LOT = _columns("organization_id", "wallet_id", "seq", "amount", "expires_at:timestamptz")
 
 Rows = list[tuple[Any, ...]]
@@ -82,6 +88,17 @@ def reservation_row(row: tuple[Any, ...], counters: list[str]) -> ReservationRow
         provider=provider, model=model, counters=counters, now=now, heartbeat_at=heartbeat_at,
         expires_at=expires_at,
     )  # fmt: skip
+
+
+def split(rows: Rows, *, scope: int = 3) -> tuple[Rows, dict[UUID, Place]]:
+    """Reservations, and the places that came with them: those have no ``scope``."""
+    places = {
+        id: Place(id, row[1], row[5] == "dismissed")
+        for row in rows
+        if row[scope] is None
+        for id in [row[0] if isinstance(row[0], UUID) else UUID(row[0])]
+    }
+    return [row for row in rows if row[scope] is not None], places
 
 
 def entry_rows(books: Books) -> Rows:
@@ -149,6 +166,19 @@ def lot_rows(books: Books) -> Rows:
         (wallet.organization_id, wallet.id, seq, amount, expires_at)
         for wallet, seq, amount, expires_at in books.lots
     ]
+
+
+def waiter_rows(books: Books) -> Rows:
+    """Columns ``WAITER`` and the lease in seconds, by id."""
+    return [
+        (
+            w.operation.id, w.operation.organization_id, w.wallet_id,
+            w.operation.part if isinstance(w.operation, Extend) else 0,
+            w.operation.amount, w.reason, _json(packing.packed(w.operation)),
+            w.waiting.process[:120], w.waiting.lease.total_seconds(),
+        )
+        for w in sorted(books.wants, key=lambda want: want.operation.id)
+    ]  # fmt: skip
 
 
 def new_counter_rows(uses: list[CounterUse]) -> Rows:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
+from wallets.ledger.books import Books, CounterRow, Place, ReservationRow, WaiterRow, WalletRow
+from wallets.ledger.line import PATIENCE
 from wallets.ledger.operations import CounterUse
 from wallets.ledger.rows import (
     CHANGED,
@@ -21,6 +22,7 @@ from wallets.ledger.rows import (
     LOT,
     NEW_COUNTER,
     OPENED,
+    WAITER,
     WALLET,
     Column,
     Rows,
@@ -31,9 +33,17 @@ from wallets.ledger.rows import (
     new_counter_rows,
     opened_rows,
     reservation_row,
+    split,
+    waiter_rows,
     wallet_rows,
 )
-from wallets.ledger.store import RESERVATION_COLUMNS, WALLET_COLUMNS, StoredClaim
+from wallets.ledger.store import (
+    PLACE_COLUMNS,
+    RESERVATION_COLUMNS,
+    WAITER_COLUMNS,
+    WALLET_COLUMNS,
+    StoredClaim,
+)
 
 _TIMES = (Column("created_at"), Column("heartbeat_at"), Column("expires_at"))
 _BEAT = (Column("closed_at"), Column("heartbeat_at"), Column("expires_at"))
@@ -87,6 +97,22 @@ _CLAIMS = _insert(
 )
 _RESULTS = _update("wallets_claim", (Column("key"), Column("result")))
 
+_STAY = (Column("dismissed"), Column("since"), Column("lease_until"))
+_LEAVE = "DELETE FROM wallets_waiter WHERE id IN (SELECT value ->> 0 FROM json_each(%s))"
+_WAIT = (
+    f"{_insert('wallets_waiter', (*WAITER, *_STAY))} ON CONFLICT (id) DO UPDATE SET "
+    "wallet_id = excluded.wallet_id, part = excluded.part, amount = excluded.amount, "
+    "reason = excluded.reason, payload = excluded.payload, process = excluded.process, "
+    "lease_until = excluded.lease_until "
+    "WHERE wallets_waiter.organization_id = excluded.organization_id"
+)
+_LOOK = (
+    "UPDATE wallets_wallet AS t SET waiting_until = v.until FROM (SELECT "
+    "json_extract(value, '$[0]') AS id, max(json_extract(value, '$[1]')) AS until "
+    "FROM json_each(%s) GROUP BY 1) AS v "
+    "WHERE t.id = v.id AND coalesce(t.waiting_until, '') < v.until"
+)
+
 
 class SqliteStore:
     """See ``wallets.ledger.store.Store``."""
@@ -118,15 +144,21 @@ class SqliteStore:
             for key, owner, fingerprint, result in found
         }
 
-    def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
+    def lock_reservations(
+        self, ids: list[UUID]
+    ) -> tuple[dict[UUID, ReservationRow], dict[UUID, Place]]:
         """Read under the database's write lock."""
-        rows = self._all(
-            f"SELECT {RESERVATION_COLUMNS}, NULL, r.heartbeat_at, r.expires_at "
-            "FROM wallets_reservation r JOIN wallets_wallet w ON w.id = r.wallet_id "
-            "WHERE r.id IN (SELECT value FROM json_each(%s))",
-            list(ids),
+        rows, places = split(
+            self._all(
+                "WITH named AS (SELECT value AS id FROM json_each(%s)) "
+                f"SELECT {RESERVATION_COLUMNS}, NULL, r.heartbeat_at, r.expires_at "
+                "FROM wallets_reservation r JOIN wallets_wallet w ON w.id = r.wallet_id "
+                f"WHERE r.id IN named UNION ALL SELECT {PLACE_COLUMNS} FROM wallets_waiter q "
+                "WHERE q.id IN named",
+                list(ids),
+            )
         )
-        return {UUID(row[0]): self._reservation(row) for row in rows}
+        return {UUID(row[0]): self._reservation(row) for row in rows}, places
 
     def _reservation(self, row: tuple[Any, ...]) -> ReservationRow:
         times = (self.now, _time(row[18]), _time(row[19]))
@@ -152,11 +184,28 @@ class SqliteStore:
     def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
         """Read under the database's write lock."""
         rows = self._all(
-            f"SELECT {WALLET_COLUMNS} FROM wallets_wallet "
-            "WHERE id IN (SELECT value FROM json_each(%s))",
+            f"SELECT {WALLET_COLUMNS}, coalesce(waiting_until > {self._moment()}, 0) "
+            "FROM wallets_wallet WHERE id IN (SELECT value FROM json_each(%s))",
             list(ids),
         )
-        return {row[0]: WalletRow(*(*row[:-1], bool(row[-1]))) for row in rows}
+        return {row[0]: WalletRow(*row[:-2], *map(bool, row[-2:])) for row in rows}
+
+    def waiters(self, wallet_ids: list[int]) -> list[WaiterRow]:
+        """Read under the database's write lock."""
+        rows = self._all(
+            f"SELECT {WAITER_COLUMNS}, since <= {self._moment(-PATIENCE)} FROM wallets_waiter "
+            f"WHERE NOT dismissed AND lease_until > {self._moment()} "
+            "AND wallet_id IN (SELECT value FROM json_each(%s)) ORDER BY part = 0, id",
+            list(wallet_ids),
+        )
+        return [
+            WaiterRow(UUID(id), wallet, part, amount, bool(patient))
+            for id, wallet, part, amount, patient in rows
+        ]
+
+    def _moment(self, later: timedelta = timedelta(0)) -> str:
+        """A literal of our own making: nothing of it comes from outside."""
+        return f"'{_text(self.now + later)}'"
 
     def references(
         self, keys: list[tuple[str, str]]
@@ -190,6 +239,16 @@ class SqliteStore:
         self._run(_LOTS, lot_rows(books))
         self._run(_COUNTERS, counter_rows(books))
         self._run(_WALLETS, wallet_rows(books))
+        self._write_line(books)
+
+    def _write_line(self, books: Books) -> None:
+        """Places given up, then places taken or kept; wallets learn until when to look."""
+        self._run(_LEAVE, [(id,) for id in sorted(books.left)])
+        rows = [
+            (*row[:-1], False, self.now, self._after(row[-1])) for row in waiter_rows(books)
+        ]  # fmt: skip
+        self._run(_WAIT, rows)
+        self._run(_LOOK, [(row[2], row[-1]) for row in rows])
 
     def _changed(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         *columns, ttl = row

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from wallets.ledger.books import Books, CounterRow, ReservationRow, WalletRow
+from wallets.ledger.books import Books, CounterRow, Place, ReservationRow, WaiterRow, WalletRow
 from wallets.ledger.operations import CounterUse
 
 WALLET_COLUMNS = (
@@ -21,6 +21,13 @@ RESERVATION_COLUMNS = (
     "r.checkpoint, r.cost, r.charged, r.written_off, r.adjusted, r.adjustments, r.provider, "
     "r.model, r.counters"
 )
+PLACE_COLUMNS = (
+    "q.id, q.organization_id, q.wallet_id, NULL, NULL, "
+    "CASE WHEN q.dismissed THEN 'dismissed' ELSE 'waiting' END, q.amount, q.part, "
+    "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+)
+"""Of ``wallets_waiter q``, under the columns of a locked reservation; its scope is null."""
+WAITER_COLUMNS = "id, wallet_id, part, amount"
 RANK_OF = {"user": 0, "team": 1, "organization": 2}
 
 StoredClaim = tuple[int, str, dict[str, Any]]
@@ -33,14 +40,19 @@ class Store(Protocol):
     def claim(self, rows: list[tuple[str, int, str]]) -> dict[str, StoredClaim]:
         """Claim (key, organisation, fingerprint); return those that had succeeded before."""
 
-    def lock_reservations(self, ids: list[UUID]) -> dict[UUID, ReservationRow]:
-        """Lock reservations by id, with the database's time."""
+    def lock_reservations(
+        self, ids: list[UUID]
+    ) -> tuple[dict[UUID, ReservationRow], dict[UUID, Place]]:
+        """Lock reservations by id, with the database's time; and which of the ids wait."""
 
     def lock_counters(self, uses: list[CounterUse], keys: list[str]) -> dict[str, CounterRow]:
         """Create the counters of ``uses`` where missing, then lock ``keys``, both in key order."""
 
     def lock_wallets(self, ids: list[int]) -> dict[int, WalletRow]:
         """Lock wallets of one rank by id."""
+
+    def waiters(self, wallet_ids: list[int]) -> list[WaiterRow]:
+        """Who waits for these wallets and is alive, in turn. Called under the wallets' locks."""
 
     def references(
         self, keys: list[tuple[str, str]]

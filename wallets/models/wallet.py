@@ -14,6 +14,9 @@ BALANCE_COLUMNS = frozenset(
 )
 
 
+WRITTEN_BY_THE_LEDGER = BALANCE_COLUMNS | {"waiting_until"}
+
+
 class Wallet(models.Model):
     """Prepaid money of one scope, in nano-dollars.
 
@@ -69,6 +72,12 @@ class Wallet(models.Model):
     draw_caps = models.IntegerField(
         default=0, editable=False, help_text="Counts the caps that were set; names their counters."
     )
+    waiting_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Nobody waits for this wallet's money any longer; the database's time.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()
@@ -116,9 +125,9 @@ class Wallet(models.Model):
             kwargs["update_fields"] = {
                 field.name
                 for field in self._meta.concrete_fields
-                if not field.primary_key and field.name not in BALANCE_COLUMNS
+                if not field.primary_key and field.name not in WRITTEN_BY_THE_LEDGER
             }
-        elif BALANCE_COLUMNS & set(kwargs["update_fields"]):
+        elif WRITTEN_BY_THE_LEDGER & set(kwargs["update_fields"]):
             raise ValueError("Balances change only through wallets.ledger.")
         super().save(*args, **kwargs)
 

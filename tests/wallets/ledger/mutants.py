@@ -217,7 +217,7 @@ MUTANTS = {
     ),
     "save a stale balance": Mutant(
         "models/wallet.py",
-        "if not field.primary_key and field.name not in BALANCE_COLUMNS",
+        "if not field.primary_key and field.name not in WRITTEN_BY_THE_LEDGER",
         "if not field.primary_key",
         DATABASE + "saving_a_stale_wallet_writes_no_balance",
     ),
