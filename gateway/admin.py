@@ -8,7 +8,8 @@ from django.contrib import admin
 from django.utils import timezone
 
 from gateway import pricing
-from gateway.models import DecisionEvent, ModelPrice
+from gateway.cache import purging
+from gateway.models import CacheGeneration, DecisionEvent, ModelPrice
 from gateway.models.price import per_1k
 from gateway.pricing.amounts import units
 from gateway.pricing.stored import MAIN_CLASSES
@@ -19,6 +20,7 @@ from wallets.admin.base import TenantAdmin
 from wallets.admin.export import export_csv
 from wallets.admin.ledger import WALLET
 from wallets.admin.operation import Call, CallForm, Line, Operation
+from wallets.admin.people import OrganizationAdmin
 from wallets.models import Organization
 from wallets.permissions import Action, staffed
 from wallets.tenancy import Actor
@@ -216,3 +218,32 @@ def _further_lines(stored: Any) -> Iterator[str]:
         prices = [f"{LABELS[n].lower()} {_price(int(tier[n]))}" for n in MAIN_CLASSES if n in tier]
         more = ", ".join([*prices, *_further_lines({"classes": tier.get("classes", {})})])
         yield f"prompts over {int(tier['start']):,} tokens: {more}"
+
+
+class PurgeCache(Operation):
+    """Nothing that is kept now is answered again."""
+
+    slug, label, action = "purge-cache", "Purge response cache", Action.CACHE_PURGE
+
+    def lines(self, call: Call) -> list[Line]:
+        """The generation of what is kept."""
+        number = CacheGeneration.of(call.row.pk)
+        return [Line("Generation of kept answers", number, number + 1)]
+
+    def run(self, call: Call) -> str:
+        """Purge."""
+        purging.purge(actor=call.actor, organization=call.row)
+        return "Purged the response cache."
+
+
+# The page of an organisation offers what this app can do to it.
+OrganizationAdmin.operations = (*OrganizationAdmin.operations, PurgeCache)
+
+
+@admin.register(CacheGeneration)
+class CacheGenerationAdmin(TenantAdmin):
+    """Which organisations purged their response cache, and when; purged from the organisation."""
+
+    list_display = ("organization", "number", "purged_at")
+    list_select_related = ("organization",)
+    list_filter = ("organization",)

@@ -196,19 +196,39 @@ REDIS_URL = env.url(
     remedy="use redis://host:6379/0",
 )
 if REDIS_URL:
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "keeptrusts",
-        }
+        },
+        # Answers of models: bytes as they are, and no request waits for a Redis that is away.
+        "responses": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "keeptrusts",
+            "OPTIONS": {
+                "serializer": "keeptrusts.lib.plain_bytes.PlainBytes",
+                "socket_timeout": 0.3,
+                "socket_connect_timeout": 0.3,
+                "retry": Retry(NoBackoff(), 1),
+            },
+        },
     }
 else:
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
             "LOCATION": str(DATA_DIR / "cache"),
-        }
+        },
+        "responses": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": str(DATA_DIR / "responses"),
+            "OPTIONS": {"MAX_ENTRIES": 2_000},
+        },
     }
 
 BROKER_DIR = DATA_DIR / "broker"
@@ -231,6 +251,11 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+
+# Scheduled work
+
+TICKET_HOURS = env.integer("KEEPTRUSTS_TICKET_HOURS", default=24, least=1, most=8760)
+"""Open cost tickets that nobody waits for are closed after so long without a new request."""
 
 # People
 

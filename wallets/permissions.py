@@ -53,6 +53,7 @@ class Action(StrEnum):
     ALERTS_WRITE = "alerts.write"
     TICKETS_READ = "tickets.read"
     TICKETS_DECIDE = "tickets.decide"
+    CACHE_PURGE = "cache.purge"
 
 
 A = Action

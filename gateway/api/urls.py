@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.api import adjustments, events, prices, spend
+from gateway.api import adjustments, cache, events, prices, spend
 
 urlpatterns = [
     path("events", events.Events.as_view()),
@@ -10,5 +10,6 @@ urlpatterns = [
     path("usage", spend.Usage.as_view()),
     path("spend", spend.Spend.as_view()),
     path("model-pricing", prices.ModelPricing.as_view()),
+    path("cache/purge", cache.Purge.as_view()),
     path("wallets/adjust", adjustments.Adjust.as_view()),
 ]

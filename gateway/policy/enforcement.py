@@ -41,7 +41,6 @@ def _notifies(alerts: Any) -> bool:
 _GROUP = ("consumer_groups", "*")
 
 NOT_ENFORCED = (
-    NotEnforced(("cache", "enabled"), _is(True), "every request goes to the provider"),
     NotEnforced(("cost_tracking", "on_exhausted"), _is("hold", "warn"), "requests are refused"),
     NotEnforced((*_GROUP, "on_exhausted"), _is("hold", "warn"), "requests are refused"),
     NotEnforced(("cost_tracking", "hold"), _is("progressive"), "the worst case is held"),
@@ -53,7 +52,6 @@ NOT_ENFORCED = (
     NotEnforced(("cost_tracking", "max_price_ratio"), _given, "requests do not change target"),
     NotEnforced(("cost_tracking", "budget_alerts"), _notifies, "nobody is notified"),
     NotEnforced((*_GROUP, "rate_limits"), _given, "requests are not counted"),
-    NotEnforced((*_GROUP, "fabric_scope"), _given, "every request goes to the provider"),
     NotEnforced(("rate_limit_defaults",), _given, "requests are not counted"),
     NotEnforced(("policies", "*"), _given, "texts are not moderated"),
     NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),

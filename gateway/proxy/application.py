@@ -12,6 +12,7 @@ import orjson
 from django.db import DatabaseError
 
 from gateway import connections, policy, tokens
+from gateway.cache.stage import ResponseCache
 from gateway.proxy import catalogue, errors, identity
 from gateway.proxy.call import Call
 from gateway.proxy.errors import Rejected
@@ -42,7 +43,7 @@ class Application:
         self.upstream = Upstream()
         spending = SpendingBook()
         self.paying = Paying(spending)
-        self.stages: list[Stage] = []
+        self.stages: list[Stage] = [ResponseCache()]
         self.running = Running(
             Life(
                 stages=self.stages,

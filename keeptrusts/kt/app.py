@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from keeptrusts.kt import (
+    cache,
     doctor,
     events,
     gateway,
@@ -45,6 +46,7 @@ root.add_typer(model.commands, name="model")
 root.command("spend")(spend.spend)
 root.add_typer(events.commands, name="events")
 root.add_typer(wallets.commands, name="wallets")
+root.add_typer(cache.commands, name="cache")
 root.command("stop")(stops.stop)
 root.command("resume")(stops.resume)
 root.add_typer(ledger.commands, name="ledger")

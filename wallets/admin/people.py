@@ -1,5 +1,6 @@
 """Organisations, teams and who is in them."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from wallets import audit, revisions
 from wallets.admin import display
 from wallets.admin.base import TenantAdmin
+from wallets.admin.operation import Operation
 from wallets.admin.operations import keys as key_operations
 from wallets.admin.operations import organizations, teams
 from wallets.models import (
@@ -43,7 +45,7 @@ class OrganizationAdmin(TenantAdmin):
     list_filter = ("status", "funding_mode")
     search_fields = ("name", "slug", "public_id")
     money = ("monthly_credit_limit",)
-    operations = (
+    operations: ClassVar[Sequence[type[Operation]]] = (
         *(organizations.CreateOrganization, organizations.ChangeOrganization),
         *(organizations.CreateTeam, organizations.CreatePerson),
         *(organizations.CreateServiceAccount, organizations.IssueOwnToken),

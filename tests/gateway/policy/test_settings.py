@@ -144,7 +144,6 @@ def test_unenforced_settings_exist_in_the_schema(row: NotEnforced) -> None:
 @pytest.mark.parametrize(
     ("more", "meanwhile"),
     [
-        ("cache: {enabled: true}\n", "every request goes to the provider"),
         ("cost_tracking: {on_exhausted: hold}\n", "requests are refused"),
         ("cost_tracking: {wallet_enforcement: shadow}\n", "wallets are enforced"),
         ("rate_limit_defaults: {tokens_per_day: 5}\n", "requests are not counted"),
