@@ -1,20 +1,29 @@
 """Providers over HTTP: one session per process, named timeouts, foreign errors translated here."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from types import SimpleNamespace
 
 import aiohttp
 import orjson
 
+from gateway import adapters
 from gateway.policy import Target
+from gateway.proxy import tracing
 from gateway.proxy.errors import UpstreamFailure
 from gateway.proxy.http import Header
+from gateway.targets import retry_after
 
 MAX_ANSWER = 64 * 1024 * 1024
-MAX_CONNECTIONS = 2_000
+MAX_ERROR = 256 * 1024
+ERROR_SECONDS = 10.0
+"""Error bodies are short and there with their status; one that is not is not waited for."""
+MAX_CONNECTIONS_PER_HOST = 2_000
+"""Of its own for every target: one that hangs takes none from the others."""
 KEEP_ALIVE_SECONDS = 30
 PASSED_ON = (b"openai-", b"anthropic-")
 """Request headers with these beginnings go to the provider."""
@@ -40,7 +49,10 @@ class Upstream:
     async def start(self) -> None:
         """Open the session; call it from the running event loop."""
         connector = aiohttp.TCPConnector(
-            limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60
+            limit=0,
+            limit_per_host=MAX_CONNECTIONS_PER_HOST,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ttl_dns_cache=60,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -103,6 +115,10 @@ class Upstream:
                 )
         except TimeoutError as error:
             raise _timed_out(target) from error
+        except aiohttp.ClientResponseError as error:
+            raise UpstreamFailure(
+                502, f"The answer of '{target.id}' cannot be read.", code="upstream_garbage"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamFailure(
                 502, f"The provider '{target.id}' cannot be reached.", code="upstream_unreachable"
@@ -121,7 +137,9 @@ def _trace() -> aiohttp.TraceConfig:
 
 
 def _headers(target: Target, given: Mapping[bytes, bytes]) -> dict[str, str]:
-    headers = dict(OWN_HEADERS)
+    headers = OWN_HEADERS | tracing.child(given)
+    if adapters.speaks_anthropic(target.provider):
+        return headers | adapters.native_headers(target.api_key, given)
     for name, value in given.items():
         if name.startswith(PASSED_ON):
             headers[name.decode("latin-1")] = value.decode("latin-1")
@@ -130,8 +148,8 @@ def _headers(target: Target, given: Mapping[bytes, bytes]) -> dict[str, str]:
     return headers
 
 
-async def whole(response: Response, target: Target) -> bytes:
-    """The whole body; raises ``UpstreamFailure`` when it breaks off or is endless.
+async def whole(response: Response, target: Target, *, most: int = MAX_ANSWER) -> bytes:
+    """The whole body; raises ``UpstreamFailure`` when it breaks off or is longer than ``most``.
 
     However slowly it comes: the caller bounds it by ``total``.
     """
@@ -139,11 +157,20 @@ async def whole(response: Response, target: Target) -> bytes:
     async for part in parts_of(response, target, idle=None):
         parts.append(part)
         size += len(part)
-        if size > MAX_ANSWER:
+        if size > most:
             raise UpstreamFailure(
                 502, f"The answer of '{target.id}' is too long.", code="upstream_too_long"
             )
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def error_body(response: Response, target: Target) -> bytes:
+    """The body of an answer with a bad status; empty where it cannot be had: the status counts."""
+    try:
+        async with asyncio.timeout(ERROR_SECONDS):
+            return await whole(response, target, most=MAX_ERROR)
+    except (UpstreamFailure, TimeoutError):
+        return b""
 
 
 async def parts_of(
@@ -187,9 +214,14 @@ def failure(response: Response, body: bytes, target: Target) -> UpstreamFailure:
     message = f"The provider '{target.id}' answered with status {response.status}."
     status = response.status if response.status >= HTTPStatus.BAD_REQUEST else 502
     found = UpstreamFailure(status, message, code="upstream_error", passed=body if shaped else None)
-    after = response.headers.get("retry-after", "")
-    found.retry_after = int(after) if after.isascii() and after.isdigit() else None
+    wait = asked_to_wait(response)
+    found.retry_after = None if wait is None else math.ceil(wait)
     return found
+
+
+def asked_to_wait(response: Response) -> float | None:
+    """Seconds the provider asks its clients to wait; None where it does not."""
+    return retry_after(response.headers, datetime.now(UTC))
 
 
 def _is_error_body(body: bytes) -> bool:
@@ -203,7 +235,7 @@ def _is_error_body(body: bytes) -> bool:
 def handed_back(response: Response) -> list[Header]:
     """The provider's headers that its clients know."""
     return [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        (name.lower().encode("latin-1"), value.encode("utf-8", "surrogateescape"))
         for name, value in response.headers.items()
         if name.lower().startswith(HANDED_BACK)
     ]

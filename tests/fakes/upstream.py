@@ -1,12 +1,14 @@
 """A real HTTP server that speaks OpenAI chat completions, with programmable behaviour.
 
-It runs in a thread of its own. ``upstream.behave(...)`` sets how the next requests are answered;
-``upstream.requests`` has what arrived. A ``Gate`` holds an answer back until the test opens it.
+It runs in a thread of its own. ``upstream.behave(...)`` sets how the next requests are answered,
+``upstream.once(...)`` how one of them is, before the others; ``upstream.requests`` has what
+arrived. A ``Gate`` holds an answer back until the test opens it.
 """
 
 import asyncio
 import json
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -55,8 +57,9 @@ class Behaviour:
     """How a request is answered.
 
     ``usage``: what is reported, None for nothing, or a function of the request body.
-    ``cut_after``: the connection breaks after that many parts of the answer. ``gate``: held back
-    before the status; ``gate_after``: (parts, gate) held back after that many parts of a stream.
+    ``cut_after``: the connection breaks after that many parts of the answer; ``reset``: before the
+    status. ``gate``: held back before the status; ``gate_after``: (parts, gate) held back after
+    that many parts of a stream.
     """
 
     words: tuple[str, ...] = ("Clouds", " drift", " by")
@@ -69,6 +72,7 @@ class Behaviour:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     cut_after: int | None = None
+    reset: bool = False
     gate: Gate | None = None
     gate_after: tuple[int, Gate] | None = None
     done: bool = True
@@ -80,6 +84,7 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
     def __init__(self) -> None:
         self.requests: list[Recorded] = []
         self.behaviour = Behaviour()
+        self._first: deque[Behaviour] = deque()
         self.url = ""
         self.disconnected = 0
         self._loop = asyncio.new_event_loop()
@@ -89,6 +94,10 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
     def behave(self, **changes: Any) -> None:
         """Answer from now on as by default, with ``changes``."""
         self.behaviour = replace(Behaviour(), **changes)
+
+    def once(self, **changes: Any) -> None:
+        """Answer one request so, after those for which this was said before."""
+        self._first.append(replace(Behaviour(), **changes))
 
     def __enter__(self) -> "FakeUpstream":
         self._thread.start()
@@ -127,7 +136,10 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
         raw = await request.read()
         recorded = Recorded(request.path, dict(request.headers), raw)
         self.requests.append(recorded)
-        plan = self.behaviour
+        plan = self._first.popleft() if self._first else self.behaviour
+        if plan.reset:
+            _break(request)
+            return web.Response()
         if plan.delay:
             await asyncio.sleep(plan.delay)
         if plan.gate is not None:
