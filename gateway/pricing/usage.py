@@ -185,6 +185,7 @@ class _Reading:
         wanted = {
             "cached_tokens": ("cached_tokens",),
             "cache_write_tokens": ("cache_write_tokens", "cache_creation_tokens"),
+            "cache_write_1h_tokens": ("cache_write_1h_tokens",),
             "audio_input_tokens": ("audio_tokens",),
             "image_input_tokens": ("image_tokens",),
         }
