@@ -1,25 +1,22 @@
-"""Decision events: one per request, newest first; and the receipt of one."""
+"""Decision events: one per request, newest first."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from gateway.api import names
 from gateway.models import DecisionEvent
 from keeptrusts.lib.rest.fields import MoneyField
 from wallets import permissions, tenancy
-from wallets.api.base import ORGANIZATION_ID, ListView, OrganizationInput, View
+from wallets.api.base import ORGANIZATION_ID, ListView
 from wallets.api.filters import MomentFilter
-from wallets.api.outputs import TransactionOutput, requests_of
 from wallets.api.visibility import visible
 from wallets.errors import NotFound
-from wallets.models import Entry, Organization, Reservation
+from wallets.models import Organization
 from wallets.permissions import Action
 
 
@@ -89,46 +86,6 @@ class EventOutput(serializers.Serializer):
         return {**(event.usage or {}), **totals}
 
 
-class ChargeOutput(serializers.Serializer):
-    """What the ledger has of a request."""
-
-    state = serializers.ChoiceField(choices=Reservation.State.choices)
-    held = MoneyField(source="amount")
-    charged = MoneyField()
-    written_off = MoneyField()
-    adjusted = MoneyField(help_text="Sum of corrections; money given back is negative.")
-    closed_at = serializers.DateTimeField(allow_null=True)
-
-
-class ReceiptOutput(EventOutput):
-    """An event with its charge, as the ledger has it."""
-
-    key_id = serializers.SerializerMethodField()
-    status = serializers.IntegerField(help_text="HTTP status the client got.")
-    streamed = serializers.BooleanField()
-    target = serializers.CharField(allow_blank=True)
-    attempts = serializers.ListField(child=serializers.JSONField())
-    charge = serializers.SerializerMethodField()
-    transactions = serializers.SerializerMethodField()
-
-    def get_key_id(self, event: DecisionEvent) -> str | None:
-        """The key it came with."""
-        return self._names().keys.get(event.key_id or 0)
-
-    @extend_schema_field(ChargeOutput(allow_null=True))
-    def get_charge(self, event: DecisionEvent) -> Any:
-        """What was charged, and how it was corrected since."""
-        reservation = self.context["reservation"]
-        return ChargeOutput(reservation).data if reservation else None
-
-    @extend_schema_field(TransactionOutput(many=True))
-    def get_transactions(self, event: DecisionEvent) -> Any:
-        """The ledger entries of the request."""
-        entries = self.context["entries"]
-        context = {"requests": self.context["requests"]}
-        return TransactionOutput(entries, many=True, context=context).data
-
-
 class EventFilters(filters.FilterSet):
     """Filters of the event list."""
 
@@ -191,24 +148,3 @@ def find(
     if found is None:
         raise NotFound(f"There is no event {event_id}.")
     return found
-
-
-class Receipt(View):
-    """One request in full."""
-
-    @extend_schema(parameters=[OrganizationInput], responses=ReceiptOutput)
-    def get(self, request: Request, event_id: str) -> Response:
-        """The receipt of a request: its event, its charge and its ledger entries."""
-        organization = self.organization(self.query())
-        event = find(self.actor, organization, event_id, Action.EVENTS_READ)
-        entries: list[Entry] = []
-        reservation = None
-        if event.reservation is not None:
-            reservation = Reservation.objects.filter(pk=event.reservation).first()
-            rows = Entry.objects.filter(reservation=event.reservation, organization=organization)
-            entries = list(rows.select_related("wallet").order_by("id"))
-        context = {
-            "names": names.of([event]), "reservation": reservation, "entries": entries,
-            "requests": requests_of(entries),
-        }  # fmt: skip
-        return Response(ReceiptOutput(event, context=context).data)

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from gateway.api import adjustments, cache, events, prices, spend
+from gateway.api import adjustments, cache, events, prices, receipt, spend
 
 urlpatterns = [
     path("events", events.Events.as_view()),
-    path("events/<str:event_id>", events.Receipt.as_view()),
+    path("events/<str:event_id>", receipt.Receipt.as_view()),
     path("usage", spend.Usage.as_view()),
     path("spend", spend.Spend.as_view()),
     path("model-pricing", prices.ModelPricing.as_view()),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from gateway.events import Event
 from gateway.policy import Target
-from gateway.pricing import Priced, Usage, cost_nanos
+from gateway.pricing import Priced, Usage, cost_nanos, lines
 from gateway.pricing.usage import CLAMPED, Reading
 from gateway.proxy.errors import Rejected
 from gateway.proxy.http import Exchange, Header
@@ -249,6 +249,8 @@ class Call:
         event.usage = usage.by_class()
         event.flags = sorted({*event.flags, *flags})
         event.cost = self.cost_of(usage)
+        if event.cost and self.admission is not None and self.admission.priced is not None:
+            event.details["lines"] = lines.of(usage, self.admission.priced.rates)
         recorded = self.recorded(plain) if keep else None
         if not self._held:
             return self._post(Note(**self._common())), recorded
@@ -342,6 +344,7 @@ class Call:
         event.latency_ms = self.elapsed_ms()
         if self.gone:
             event.flags.append(DISCONNECTED)
+            event.details["on_disconnect"] = "stop" if self.stops_on_disconnect else "drain"
         return event
 
     def _common(self) -> dict[str, Any]:

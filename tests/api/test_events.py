@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from gateway.models import DecisionEvent
 from tests import factories
 from tests.api.client import Caller
 from tests.api.conftest import World
@@ -124,6 +125,34 @@ def test_a_receipt_shows_charge_and_entries(
     assert (body["user_id"], str(body["cost"])) == (world.member.public_id, "1.25")
     assert (body["charge"]["state"], str(body["charge"]["charged"])) == ("settled", "1.25")
     assert [entry["type"] for entry in body["transactions"]] == ["reserve", "settle"]
+
+
+def test_a_receipt_says_how_its_cost_came_about(
+    world: World, admin: Caller, events: dict[str, str]
+) -> None:
+    lines = [["input", 14, 150_000_000], ["output", 25, 600_000_000]]
+    DecisionEvent.objects.filter(pk=events["mia"]).update(details={"lines": lines, "waited_ms": 7})
+    body = admin.get(f"events/{events['mia']}").body
+    assert body["calculation"] == {
+        "lines": [
+            {
+                "token_class": "input",
+                "tokens": 14,
+                "usd_per_1k_tokens": "0.00015",
+                "cost": "0.0000021",
+            },
+            {
+                "token_class": "output",
+                "tokens": 25,
+                "usd_per_1k_tokens": "0.0006",
+                "cost": "0.000015",
+            },
+        ],
+        "sum": "0.0000171",
+        "rounding": "up, to a whole nano-dollar",
+        "formula": "14 x 0.00015 / 1000 + 25 x 0.0006 / 1000 = 0.0000171",
+    }
+    assert body["details"] == {"waited_ms": 7}
 
 
 def test_a_receipt_of_a_refusal_has_no_charge(admin: Caller, events: dict[str, str]) -> None:

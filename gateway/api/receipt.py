@@ -1,0 +1,132 @@
+"""The receipt of one request: enough to recompute its cost by hand."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gateway.api import names
+from gateway.api.events import EventOutput, find
+from gateway.models import DecisionEvent
+from gateway.models.price import per_1k
+from gateway.pricing import lines
+from keeptrusts.lib import money
+from keeptrusts.lib.rest.fields import MoneyField
+from wallets.api.base import OrganizationInput, View
+from wallets.api.outputs import TransactionOutput, requests_of
+from wallets.models import Entry, Reservation
+from wallets.permissions import Action
+
+
+def _exact(units: int) -> str:
+    """US dollars of nano-dollars times 1,000,000, all digits."""
+    return f"{Decimal(units).scaleb(-15).normalize():f}"
+
+
+class LineOutput(serializers.Serializer):
+    """Tokens of one class, and what they came to."""
+
+    token_class = serializers.CharField(source="name")
+    tokens = serializers.IntegerField()
+    usd_per_1k_tokens = serializers.SerializerMethodField()
+    cost = serializers.SerializerMethodField(help_text="US dollars, exact, not rounded.")
+
+    def get_usd_per_1k_tokens(self, line: lines.Line) -> str:
+        """The rate, exact."""
+        return f"{per_1k(line.rate):f}"
+
+    def get_cost(self, line: lines.Line) -> str:
+        """Tokens times rate."""
+        return _exact(line.cost)
+
+
+class CalculationOutput(serializers.Serializer):
+    """The lines, their sum, and the one rounding at the end."""
+
+    def to_representation(self, found: list[lines.Line]) -> dict[str, Any]:
+        """``formula`` reads like a person would write it down."""
+        parts = [f"{line.tokens} x {per_1k(line.rate):f} / 1000" for line in found]
+        total = money.token(lines.total(found))
+        return {
+            "lines": LineOutput(found, many=True).data,
+            "sum": _exact(sum(line.cost for line in found)),
+            "rounding": "up, to a whole nano-dollar",
+            "formula": f"{' + '.join(parts)} = {total}",
+        }
+
+
+class ChargeOutput(serializers.Serializer):
+    """What the ledger has of a request."""
+
+    state = serializers.ChoiceField(choices=Reservation.State.choices)
+    held = MoneyField(source="amount")
+    charged = MoneyField()
+    written_off = MoneyField()
+    adjusted = MoneyField(help_text="Sum of corrections; money given back is negative.")
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ReceiptOutput(EventOutput):
+    """An event with its charge, as the ledger has it."""
+
+    key_id = serializers.SerializerMethodField()
+    status = serializers.IntegerField(help_text="HTTP status the client got.")
+    streamed = serializers.BooleanField()
+    target = serializers.CharField(allow_blank=True)
+    attempts = serializers.ListField(child=serializers.JSONField())
+    calculation = serializers.SerializerMethodField()
+    charge = serializers.SerializerMethodField()
+    details = serializers.SerializerMethodField()
+    transactions = serializers.SerializerMethodField()
+
+    def get_key_id(self, event: DecisionEvent) -> str | None:
+        """The key it came with."""
+        return self._names().keys.get(event.key_id or 0)
+
+    @extend_schema_field(CalculationOutput(allow_null=True))
+    def get_calculation(self, event: DecisionEvent) -> Any:
+        """How the cost came about: every line can be checked by hand."""
+        found = lines.read((event.details or {}).get("lines"))
+        return CalculationOutput(found).data if found else None
+
+    @extend_schema_field(serializers.DictField())
+    def get_details(self, event: DecisionEvent) -> dict[str, Any]:
+        """Waits, moved holds, filters, what happened when the client left, shadow verdicts."""
+        return {name: value for name, value in (event.details or {}).items() if name != "lines"}
+
+    @extend_schema_field(ChargeOutput(allow_null=True))
+    def get_charge(self, event: DecisionEvent) -> Any:
+        """What was charged, and how it was corrected since."""
+        reservation = self.context["reservation"]
+        return ChargeOutput(reservation).data if reservation else None
+
+    @extend_schema_field(TransactionOutput(many=True))
+    def get_transactions(self, event: DecisionEvent) -> Any:
+        """The ledger entries of the request."""
+        entries = self.context["entries"]
+        context = {"requests": self.context["requests"]}
+        return TransactionOutput(entries, many=True, context=context).data
+
+
+class Receipt(View):
+    """One request in full."""
+
+    @extend_schema(parameters=[OrganizationInput], responses=ReceiptOutput)
+    def get(self, request: Request, event_id: str) -> Response:
+        """The receipt of a request: its event, its charge and its ledger entries."""
+        organization = self.organization(self.query())
+        event = find(self.actor, organization, event_id, Action.EVENTS_READ)
+        entries: list[Entry] = []
+        reservation = None
+        if event.reservation is not None:
+            reservation = Reservation.objects.filter(pk=event.reservation).first()
+            rows = Entry.objects.filter(reservation=event.reservation, organization=organization)
+            entries = list(rows.select_related("wallet").order_by("id"))
+        context = {
+            "names": names.of([event]), "reservation": reservation, "entries": entries,
+            "requests": requests_of(entries),
+        }  # fmt: skip
+        return Response(ReceiptOutput(event, context=context).data)
