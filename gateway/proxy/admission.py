@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway import tokens
 from gateway.policy import Target
-from gateway.pricing import Priced, catalogue, worst_case_nanos
+from gateway.pricing import Band, Priced, Rates, catalogue, worst_case_nanos
 from gateway.proxy import bodies, errors, refusals
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.route import Route
@@ -22,6 +22,7 @@ from wallets.ledger import Reserve
 MAX_MODEL, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 120, 16, 64, 128
 MAX_REASON = 200
 UNPRICED = "unpriced"
+FREE = Priced(Rates(Band(input=0, output=0)), "free")
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
 
 
@@ -213,6 +214,8 @@ def _price(call: Call, target: Target, model: str, estimate: Estimate) -> Priced
         return None
     priced = snapshot.prices.rates(call.caller.organization_id, target.provider, model, call.now)
     if priced is None or not _counts(call, priced, target, model):
+        if call.route.is_free(model):
+            return FREE
         if call.caller.settings.allows_unpriced:
             return None
         raise errors.Blocked(
@@ -258,9 +261,10 @@ def _tracked(snapshot: Snapshot) -> bool:
 def _tags(call: Call) -> dict[str, str]:
     """The key's default tags, the request's metadata, and ``x-keeptrusts-tags: name=value, …``."""
     found: dict[str, Any] = dict(call.caller.default_tags)
-    metadata = call.request.get("metadata")
+    metadata, end_user = call.request.get("metadata"), call.route.end_user(call.request)
     if isinstance(metadata, Mapping):
-        found.update({key: value for key, value in metadata.items() if isinstance(value, str)})
+        texts = {key: value for key, value in metadata.items() if isinstance(value, str)}
+        found.update({key: value for key, value in texts.items() if value != end_user})
     header = call.exchange.headers.get(b"x-keeptrusts-tags", b"").decode("latin-1")
     for part in header.split(",") if header else ():
         name, separator, value = part.partition("=")
@@ -277,7 +281,7 @@ def _clean(text: str) -> str:
 
 def _end_user(call: Call) -> str:
     """A digest of the caller's own ``user`` field, so that its requests can be told apart."""
-    user = call.request.get("user")
+    user = call.route.end_user(call.request)
     if not isinstance(user, str) or not user:
         return ""
     text = f"{call.caller.organization_id}:{user}"

@@ -75,6 +75,14 @@ def _says_nothing(answer: Mapping[str, Any]) -> bool:
     return not answer.get("choices") and not answer.get("usage")
 
 
+def _never(model: str) -> bool:
+    return False
+
+
+def _user(request: Mapping[str, Any]) -> Any:
+    return request.get("user")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A route that reaches a provider. ``path`` is ours, ``upstream_path`` follows a base URL.
@@ -99,6 +107,10 @@ class Route:
     error_body: Callable[[Rejected], bytes] = _plain_error
     error_event: Callable[[Rejected], bytes] = _error_event
     is_empty: Callable[[Mapping[str, Any]], bool] = _says_nothing
+    is_free: Callable[[str], bool] = _never
+    """Whether a model costs nothing on this route where nobody has set a price for it."""
+    end_user: Callable[[Mapping[str, Any]], Any] = _user
+    """The caller's own name for whoever asks, as it was sent."""
     default_model: str | None = None
     replay: Replay | None = None
     cacheable: bool = False

@@ -8,51 +8,30 @@ from gateway.pricing import catalogue
 from gateway.pricing.usage import Reading, Usage, merged
 from gateway.proxy import errors, fields, sse
 from gateway.proxy.route import Request, Route
+from gateway.proxy.routes.chat_replay import ChatReplay
+from gateway.proxy.routes.watching import Watching, objects, strings
 
-KEEP_RAW = 65_536
-"""Bytes of a stream kept unread; most streams report their usage and are never counted."""
 _NOT_TEXT = frozenset({"role", "id", "type", "index", "finish_reason", "logprobs"})
 
 _TEXTS = ("delta", "message", "text")
 """Where a choice of a chunk has its text; some servers stream messages or bare texts."""
 
 
-class ChatStream:
-    """One streamed chat completion."""
+class ChatStream(Watching):
+    """One streamed completion, of a chat or of a text."""
 
-    __slots__ = ("_hide_usage", "_raw", "_raw_size", "_text", "delivered", "done", "error", "usage")
+    __slots__ = ("_hide_usage",)
 
     def __init__(self, request: Request) -> None:
+        super().__init__()
         options = request.get("stream_options")
         asked = isinstance(options, Mapping) and options.get("include_usage")
         self._hide_usage = not asked
-        self._raw: list[bytes] = []
-        self._raw_size = 0
-        self._text: list[str] = []
-        self.usage: Reading | None = None
-        self.error: Any = None
-        self.done = False
-        self.delivered = False
-
-    def feed(self, block: bytes) -> bytes:
-        """What the client gets: everything but ``[DONE]`` and a usage it did not ask for."""
-        if self.done:
-            return b""
-        self._raw.append(block)
-        self._raw_size += len(block)
-        if self._raw_size > KEEP_RAW:
-            self._digest()
-        if not self.delivered and _has_choices(block):
-            self.delivered = True
-        if not _remarkable(block):
-            return block
-        return b"".join(event for event in sse.events(block) if self._passes(event))
 
     def _passes(self, event: bytes) -> bool:
-        if self.done:
-            return False
+        """What the client gets: everything but ``[DONE]`` and a usage it did not ask for."""
         if sse.data_of(event) == b"[DONE]":
-            self.done = True
+            self._hold_back(sse.DONE)
             return False
         if b'"usage"' not in event and b'"error"' not in event:
             return True
@@ -65,62 +44,31 @@ class ChatStream:
         self.usage = merged(self.usage, Usage.from_openai(usage))
         return bool(value.get("choices")) or not self._hide_usage
 
-    def text(self) -> str:
-        """All text of all choices so far."""
-        self._digest()
-        return "".join(self._text)
+    def _has_text(self, block: bytes) -> bool:
+        return b'"delta"' in block or (b'"choices"' in block and b'"text"' in block)
 
-    def end(self) -> bytes:
-        """``[DONE]``, where it has come."""
-        return sse.DONE if self.done else b""
+    def _is_remarkable(self, block: bytes) -> bool:
+        """Whether an event must be looked into; chunks with ``"usage": null`` need not."""
+        if b"[DONE]" in block or b'"error"' in block:
+            return True
+        found = block.count(b'"usage"')
+        nothing = block.count(b'"usage":null') + block.count(b'"usage": null')
+        return bool(found) and found > nothing
 
-    def _digest(self) -> None:
-        raw, self._raw, self._raw_size = self._raw, [], 0
-        for event in sse.events(b"".join(raw)):
-            for choice in _choices(sse.object_of(event)):
-                for name in _TEXTS:
-                    self._text.extend(_strings(choice.get(name)))
-
-
-def _has_choices(block: bytes) -> bool:
-    return b'"delta"' in block or (b'"choices"' in block and b'"text"' in block)
-
-
-def _remarkable(block: bytes) -> bool:
-    """Whether an event of the block must be looked into; chunks with ``"usage": null`` need not."""
-    if b"[DONE]" in block or b'"error"' in block:
-        return True
-    found = block.count(b'"usage"')
-    return bool(found) and found > block.count(b'"usage":null') + block.count(b'"usage": null')
-
-
-def _choices(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    choices = value.get("choices")
-    for choice in choices if isinstance(choices, list) else []:
-        if isinstance(choice, Mapping):
-            yield choice
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Every text inside a message or delta: content, reasoning, names and arguments of calls."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if key not in _NOT_TEXT:
-                yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
+    def _texts_of(self, value: Mapping[str, Any]) -> Iterator[str]:
+        """Content, reasoning, names and arguments of calls, of all choices."""
+        for choice in objects(value.get("choices")):
+            for name in _TEXTS:
+                yield from strings(choice.get(name), _NOT_TEXT)
 
 
 def answer_text(answer: Mapping[str, Any]) -> str:
     """All text of a plain answer."""
     return "".join(
         text
-        for choice in _choices(answer)
+        for choice in objects(answer.get("choices"))
         for name in _TEXTS
-        for text in _strings(choice.get(name))
+        for text in strings(choice.get(name), _NOT_TEXT)
     )
 
 
@@ -150,6 +98,7 @@ ROUTE = Route(
     stream=ChatStream,
     stream_changes=stream_changes,
     knows=catalogue.writes_text,
-    check_fields=fields.check,
+    check_fields=fields.CHAT.check,
+    replay=ChatReplay("chat.completion", "chat.completion.chunk"),
     cacheable=True,
 )

@@ -1,0 +1,122 @@
+"""A finished chat completion in its other form: chunks put together, or an answer cut into them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from gateway.proxy import sse
+from gateway.proxy.route import Request
+
+SAID_WHOLE = frozenset({"id", "type", "role", "name", "index", "format", "finish_reason"})
+"""Texts of a delta that come at once, while all others are continued."""
+
+
+class ChatReplay:
+    """Both forms share one record: see ``gateway.proxy.route.Replay``."""
+
+    def __init__(
+        self, plain: str = "chat.completion", streamed: str = "chat.completion.chunk"
+    ) -> None:
+        self._plain, self._streamed = plain, streamed
+
+    def whole(self, events: bytes) -> dict[str, Any]:
+        """The plain answer that the chunks of a stream add up to."""
+        answer: dict[str, Any] = {}
+        choices: dict[int, dict[str, Any]] = {}
+        for event in sse.events(events):
+            chunk = sse.object_of(event)
+            for choice in _mappings(chunk.get("choices")):
+                _add_choice(choices, choice)
+            facts = {name: value for name, value in chunk.items() if value is not None}
+            answer |= {name: value for name, value in facts.items() if name != "choices"}
+        answer["object"] = self._plain
+        answer["choices"] = [_finished(choices[index]) for index in sorted(choices)]
+        return answer
+
+    def events(self, answer: Mapping[str, Any], request: Request) -> bytes:
+        """Two chunks for every choice, what it says and why it ended; the usage; ``[DONE]``."""
+        frame = {name: answer[name] for name in answer if name not in ("choices", "usage")}
+        frame["object"] = self._streamed
+        chunks = [
+            frame | {"choices": [part]}
+            for choice in _mappings(answer.get("choices"))
+            for part in _parts(choice)
+        ]
+        if answer.get("usage") is not None:
+            chunks.append(frame | {"choices": [], "usage": answer["usage"]})
+        return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + sse.DONE
+
+
+def _index(part: Mapping[str, Any], default: int) -> int:
+    index = part.get("index")
+    return index if type(index) is int else default
+
+
+def _add_choice(choices: dict[int, dict[str, Any]], part: Mapping[str, Any]) -> None:
+    index = part.get("index")
+    index = index if isinstance(index, int) else 0
+    empty = {"index": index, "message": {"role": "assistant", "content": None}}
+    choice = choices.setdefault(index, empty | {"logprobs": None, "finish_reason": None})
+    for name, value in part.items():
+        if name == "delta" and isinstance(value, Mapping):
+            _continue(choice["message"], value)
+        elif name not in ("delta", "index") and value is not None:
+            _continue(choice, {name: value})
+
+
+def _finished(choice: dict[str, Any]) -> dict[str, Any]:
+    """The places of tool calls belong to streams alone."""
+    for call in choice["message"].get("tool_calls") or ():
+        call.pop("index", None)
+    return choice
+
+
+def _continue(said: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add a delta to what was said before."""
+    for name, value in more.items():
+        before = said.get(name)
+        if value is None:
+            continue
+        if isinstance(value, list):
+            said[name] = _joined(before if isinstance(before, list) else [], value)
+        elif isinstance(value, Mapping):
+            said[name] = dict(before) if isinstance(before, Mapping) else {}
+            _continue(said[name], value)
+        elif isinstance(value, str) and isinstance(before, str) and name not in SAID_WHOLE:
+            said[name] = before + value
+        else:
+            said[name] = value
+
+
+def _joined(before: list[Any], more: list[Any]) -> list[Any]:
+    """Items that say their place are continued there, all others come after one another."""
+    found = list(before)
+    for item in more:
+        place = item.get("index") if isinstance(item, Mapping) else None
+        if not isinstance(place, int):
+            found.append(item)
+            continue
+        mine = next((i for i in found if isinstance(i, dict) and i.get("index") == place), None)
+        if mine is None:
+            found.append(mine := {"index": place})
+        _continue(mine, item)
+    return found
+
+
+def _parts(choice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    index = choice.get("index", 0)
+    message = choice.get("message")
+    delta = {} if not isinstance(message, Mapping) else dict(message)
+    calls = list(_mappings(delta.get("tool_calls")))
+    if calls:
+        delta["tool_calls"] = [{"index": number} | dict(call) for number, call in enumerate(calls)]
+    said = {name: choice[name] for name in choice if name not in ("message", "finish_reason")}
+    yield said | {"index": index, "delta": delta, "finish_reason": None}
+    yield {"index": index, "delta": {}, "finish_reason": choice.get("finish_reason")}
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, Mapping):
+            yield item

@@ -1,0 +1,122 @@
+"""``POST /v1/responses``, plain and streamed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from gateway import tokens
+from gateway.pricing import catalogue
+from gateway.pricing.usage import Reading, Usage, merged
+from gateway.proxy import fields, sse
+from gateway.proxy.errors import Rejected
+from gateway.proxy.route import Request, Route
+from gateway.proxy.routes import unspoken
+from gateway.proxy.routes.responses_replay import ResponsesReplay
+from gateway.proxy.routes.watching import Watching, objects, strings
+
+ENDINGS = ("response.completed", "response.incomplete", "response.failed")
+_MARKS = (*(ending.encode() for ending in ENDINGS), b'"error"', b"[DONE]")
+_NOT_TEXT = frozenset(
+    (
+        *("type", "id", "role", "status", "call_id", "phase", "logprobs", "annotations"),
+        "encrypted_content",
+    )
+)
+
+
+class ResponseStream(Watching):
+    """One streamed response; the event that has all of it is the last."""
+
+    __slots__ = ()
+
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+
+    def _passes(self, event: bytes) -> bool:
+        if sse.data_of(event) == b"[DONE]":
+            self._hold_back(event)
+            return False
+        value = sse.object_of(event)
+        if value.get("type") in ENDINGS:
+            self._finish(value)
+            self._hold_back(event)
+            return False
+        if value.get("type") == "error" or value.get("error"):
+            self.error = value.get("error") or value
+        return True
+
+    def _finish(self, value: Mapping[str, Any]) -> None:
+        response = value.get("response")
+        if not isinstance(response, Mapping):
+            return
+        if isinstance(response.get("usage"), Mapping):
+            self.usage = merged(self.usage, Usage.from_openai(response["usage"]))
+        if value.get("type") == "response.failed":
+            self.error = response.get("error") or "failed"
+
+    def _has_text(self, block: bytes) -> bool:
+        return b'"delta"' in block
+
+    def _is_remarkable(self, block: bytes) -> bool:
+        return any(mark in block for mark in _MARKS)
+
+    def _texts_of(self, value: Mapping[str, Any]) -> Iterator[str]:
+        """What was written, and the names of the functions that were called."""
+        kind = value.get("type")
+        if isinstance(value.get("delta"), str):
+            yield value["delta"]
+        elif kind == "response.output_item.added" and isinstance(value.get("item"), Mapping):
+            name = value["item"].get("name")
+            if isinstance(name, str):
+                yield name
+
+
+def answer_text(answer: Mapping[str, Any]) -> str:
+    """All text of a plain answer."""
+    return "".join(
+        text for item in objects(answer.get("output")) for text in strings(item, _NOT_TEXT)
+    )
+
+
+def read_usage(answer: Mapping[str, Any]) -> Reading:
+    """What a plain answer says that it took."""
+    return Usage.from_openai(answer.get("usage"))
+
+
+def is_empty(answer: Mapping[str, Any]) -> bool:
+    """Nothing was written, and nothing is reported."""
+    return not answer.get("output") and not answer.get("usage")
+
+
+def error_event(rejected: Rejected) -> bytes:
+    """The route's own ``error`` event, with the error as clients of other routes find it too."""
+    error = orjson.loads(rejected.body())["error"]
+    event = {
+        "type": "error",
+        "code": error.get("code"),
+        "message": error.get("message"),
+        "param": error.get("param"),
+        "sequence_number": 0,
+        "error": error,
+    }
+    return b"event: error\ndata: " + orjson.dumps(event) + b"\n\n"
+
+
+ROUTE = Route(
+    name="responses",
+    path="/v1/responses",
+    upstream_path="/responses",
+    price=tokens.response_estimate,
+    count_prompt=tokens.count_response_prompt,
+    answer_text=answer_text,
+    read_usage=read_usage,
+    stream=ResponseStream,
+    stream_changes=unspoken.no_changes,
+    knows=catalogue.writes_text,
+    check_fields=fields.RESPONSES.check,
+    error_event=error_event,
+    is_empty=is_empty,
+    replay=ResponsesReplay(),
+    cacheable=True,
+)
