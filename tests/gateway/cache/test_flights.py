@@ -102,7 +102,7 @@ def test_a_leader_whose_client_leaves_strands_nobody(world: World, cached: Serve
     gateway, gate = cached(), Gate()
     world.upstream.behave(gate_after=(1, gate))
     with gateway.connection() as leader:
-            body = json.dumps(chat(stream=True))
+        body = json.dumps(chat(stream=True))
         leader.request("POST", "/v1/chat/completions", body, {"x-consumer-group": world.key})
         assert gate.reached.wait(20)
         answers: list[Answer] = []
