@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 
 from keeptrusts.kt.errors import Failure
+from keeptrusts.lib.bounded_http import BoundedProtocol
 
 BACKLOG = 2048
 GRACE_SECONDS = 30
@@ -82,7 +83,7 @@ def serve(
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         log_config=None,
         access_log=access_log,

@@ -15,6 +15,7 @@ import uvicorn
 import yaml
 
 from gateway.proxy.application import Application
+from keeptrusts.lib.bounded_http import BoundedProtocol
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class RunningGateway(AbstractContextManager["RunningGateway"]):
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
             self.application,
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             log_config=None,
             access_log=False,
