@@ -14,6 +14,8 @@ import orjson
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from gateway.idempotency import claims
+from gateway.idempotency.claims import OwnedKey
 from gateway.models import DecisionEvent
 from wallets.ledger import Note, Operation, Reserve, Result
 
@@ -61,9 +63,22 @@ class Event:
     tags: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     end_user: str = ""
+    _key: OwnedKey | None = None
+    """Not a column, and not written with them: names that begin so are left out."""
+
+    def carry(self, key: OwnedKey) -> None:
+        """Write the end of an ``Idempotency-Key`` with this event."""
+        self._key = key
+
+    @property
+    def key(self) -> OwnedKey | None:
+        """The ``Idempotency-Key`` the request runs with."""
+        return self._key
 
 
-COLUMNS: tuple[str, ...] = tuple(Event.__dataclass_fields__)
+COLUMNS: tuple[str, ...] = tuple(
+    name for name in Event.__dataclass_fields__ if not name.startswith("_")
+)
 
 
 def completed(operation: Operation, result: Result) -> Event | None:
@@ -104,6 +119,13 @@ def write(pairs: Pairs) -> None:
         # The sweep wrote an event of its own; now the real cost is known.
         DecisionEvent.objects.filter(id__in=late).delete()
     insert(found)
+    ended = [(event.key, _succeeded(event)) for event in found if event.key is not None]
+    if ended:
+        claims.close(ended)
+
+
+def _succeeded(event: Event) -> bool:
+    return event.verdict == DecisionEvent.Verdict.ALLOW
 
 
 def insert(found: Iterable[Event], using: BaseDatabaseWrapper | None = None) -> None:

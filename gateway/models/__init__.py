@@ -1,7 +1,10 @@
-"""Tables of the gateway: prices, decision events, generations of the response cache."""
+"""Tables of the gateway: prices, decision events, generations of the response cache, keys of
+requests that may be repeated.
+"""
 
 from gateway.models.cache import CacheGeneration
 from gateway.models.event import DecisionEvent
+from gateway.models.idempotent import IdempotentCall
 from gateway.models.price import ModelPrice
 
-__all__ = ["CacheGeneration", "DecisionEvent", "ModelPrice"]
+__all__ = ["CacheGeneration", "DecisionEvent", "IdempotentCall", "ModelPrice"]

@@ -51,9 +51,6 @@ NOT_ENFORCED = (
     NotEnforced(("cost_tracking", "contention_wait_seconds"), _given, "requests do not wait"),
     NotEnforced(("cost_tracking", "max_price_ratio"), _given, "requests do not change target"),
     NotEnforced(("cost_tracking", "budget_alerts"), _notifies, "nobody is notified"),
-    NotEnforced((*_GROUP, "rate_limits"), _given, "requests are not counted"),
-    NotEnforced(("rate_limit_defaults",), _given, "requests are not counted"),
-    NotEnforced(("policies", "*"), _given, "texts are not moderated"),
     NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),
     NotEnforced(("providers", "targets"), _several, "only the first target of a model is used"),
 )

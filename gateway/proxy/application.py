@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import DatabaseError
 
 from gateway import connections, policy, tokens
 from gateway.cache.stage import ResponseCache
+from gateway.idempotency.stage import Idempotency
+from gateway.moderation.stage import ContentFiltering
 from gateway.proxy import catalogue, errors, identity
 from gateway.proxy.call import Call
 from gateway.proxy.errors import Rejected
@@ -26,6 +29,7 @@ from gateway.proxy.running import Running
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.stages import Stage
 from gateway.proxy.upstream import Upstream
+from gateway.rates.stage import RateLimiting
 from gateway.settlement import Settlement
 from gateway.snapshot import Caller, Snapshot, UnusablePolicy, Watcher
 
@@ -42,8 +46,13 @@ class Application:
         self.settlement = Settlement()
         self.upstream = Upstream()
         spending = SpendingBook()
-        self.paying = Paying(spending)
-        self.stages: list[Stage] = [ResponseCache()]
+        self.paying = Paying(self.settlement, spending)
+        self.stages: list[Stage] = [
+            Idempotency(),
+            RateLimiting(settings.REDIS_URL),
+            ContentFiltering(self.upstream),
+            ResponseCache(),
+        ]
         self.running = Running(
             Life(
                 stages=self.stages,
@@ -96,6 +105,7 @@ class Application:
     async def close(self) -> None:
         """Settle what runs, write what is left, and end."""
         self._closing = True
+        self.paying.end_waiting()
         await self.running.close()
         await self.paying.close()
         await self.settlement.close()
@@ -110,6 +120,7 @@ class Application:
         loop = self._loop
         if loop is not None and not loop.is_closed() and not self._closing:
             loop.call_soon_threadsafe(self.running.cut, snapshot)
+            loop.call_soon_threadsafe(self.paying.check_waiting, snapshot)
 
     # Requests
 

@@ -9,7 +9,10 @@ from gateway.tokens import InvalidRequest
 
 
 class Rejected(Exception):
-    """An answer other than the model's. ``blocked``: it was a decision, and the event says so."""
+    """An answer other than the model's. ``blocked``: it was a decision, and the event says so.
+
+    ``reason`` is the event's reason code: the ``code`` the caller gets, where nobody changes it.
+    """
 
     blocked = False
     kind = "invalid_request_error"
@@ -33,6 +36,7 @@ class Rejected(Exception):
         self.kind = kind or self.kind
         self.retry_after = retry_after
         self.details = details
+        self.reason = code or ""
 
     def body(self) -> bytes:
         """``{"error": {"message", "type", "param", "code"}}``, with details where there are any."""

@@ -89,9 +89,7 @@ class Life:
                 spending = await self._spending.of(call.caller.team.id)
                 rejected.details = refusals.details(call, rejected.code or "", {}, spending)
             verdict = "block" if rejected.blocked else "error"
-            closed = call.give_back(
-                verdict=verdict, status=rejected.status, reason=rejected.code or ""
-            )
+            closed = call.give_back(verdict=verdict, status=rejected.status, reason=rejected.reason)
             if call.settlement.available:
                 await delivery.settled(closed, EVENT_SECONDS)
         if call.exchange.started:

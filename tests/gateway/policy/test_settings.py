@@ -146,7 +146,6 @@ def test_unenforced_settings_exist_in_the_schema(row: NotEnforced) -> None:
     [
         ("cost_tracking: {on_exhausted: hold}\n", "requests are refused"),
         ("cost_tracking: {wallet_enforcement: shadow}\n", "wallets are enforced"),
-        ("rate_limit_defaults: {tokens_per_day: 5}\n", "requests are not counted"),
         ("history: {mode: full}\n", "no texts are kept"),
     ],
 )

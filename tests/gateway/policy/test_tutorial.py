@@ -27,7 +27,6 @@ def test_warns_of_what_this_version_does_not_enforce(environ: dict[str, str]) ->
     ]
     assert found == [
         (17, "accepted, not enforced by this version: nobody is notified"),
-        (24, "accepted, not enforced by this version: texts are not moderated"),
     ]
 
 

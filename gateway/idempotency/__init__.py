@@ -1,0 +1,1 @@
+"""Requests with an ``Idempotency-Key``: one of them runs, the others get its answer."""

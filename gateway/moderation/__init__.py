@@ -1,0 +1,1 @@
+"""The content filter: prompts are shown to the target's own moderation before they are sent on."""

@@ -1,0 +1,1 @@
+"""Rate limits of consumer groups: requests and tokens in sliding windows."""
