@@ -138,7 +138,8 @@ class Batch:
         place = self.books.places.get(op.id)
         if place is not None and place.organization_id == op.organization_id:
             row = self.books.reservations.get(op.id)
-            if isinstance(op, Reserve | Extend) or row is None or row.closed:
+            ended = row is not None and (row.closed or isinstance(op, Extend))
+            if ended or isinstance(op, Reserve | Refund):
                 line.leave(op.id, self.books)
 
     def _without_wallet(self, op: OnReservation) -> Result | None:
@@ -221,7 +222,8 @@ class Batch:
         except Refused as refusal:
             return refused(refusal)
         if result is not None and result.refusal and isinstance(op, Reserve | Extend):
-            return line.instead(op, result.refusal, self.books)
+            tried = op.candidates[: self.next_candidate[i] + 1] if isinstance(op, Reserve) else ()
+            return line.instead(op, result.refusal, self.books, tried)
         return result
 
     def _due(self, i: int, op: Operation) -> int:

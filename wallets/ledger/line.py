@@ -9,6 +9,7 @@ it waits for.
 """
 
 from bisect import insort
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -59,13 +60,18 @@ def _could_pay(wallet: WalletRow, amount: int) -> bool:
     return wallet.posted - wallet.debt >= amount
 
 
-def instead(operation: Reserve | Extend, refusal: Refused, books: Books) -> Result:
-    """What becomes of a refused operation: a place in the line where it may have one."""
+def instead(
+    operation: Reserve | Extend, refusal: Refused, books: Books, tried: Sequence[Candidate] = ()
+) -> Result:
+    """What becomes of a refused operation: a place in the line where it may have one.
+
+    ``tried``: the candidates of a hold that were looked at, in order.
+    """
     waiting = operation.waiting
     if waiting is None:
         return refused(refusal)
     spot = (
-        _spot_of_hold(operation, waiting, refusal, books)
+        _spot_of_hold(operation, waiting, refusal, books, tried)
         if isinstance(operation, Reserve)
         else _spot_of_extension(operation, waiting, refusal, books)
     )
@@ -83,19 +89,20 @@ def instead(operation: Reserve | Extend, refusal: Refused, books: Books) -> Resu
 
 
 def _spot_of_hold(
-    operation: Reserve, waiting: Waiting, refusal: Refused, books: Books
-) -> tuple[WalletRow, str] | None:
+    operation: Reserve, waiting: Waiting, refusal: Refused, books: Books,
+    tried: Sequence[Candidate],
+) -> tuple[WalletRow, str] | None:  # fmt: skip
     """The wallet whose line it joins, and why."""
     if not isinstance(refusal, InsufficientFunds | InDebt | WalletFrozen):
         return None
     if CONTENTION in waiting.reasons:
-        for candidate in operation.candidates:
-            wallet = books.wallets.get(candidate.wallet.id)
-            if wallet is not None and _is_contended(operation, candidate, wallet, books):
+        for candidate in tried:
+            wallet = books.wallets[candidate.wallet.id]
+            if _is_contended(operation, candidate, wallet, books):
                 return wallet, CONTENTION
     short = isinstance(refusal, InsufficientFunds) and refusal.details["draw_cap"] is None
     if EXHAUSTED in waiting.reasons and short:
-        return books.wallets[operation.candidates[0].wallet.id], EXHAUSTED
+        return books.wallets[tried[0].wallet.id], EXHAUSTED
     return None
 
 
@@ -128,11 +135,11 @@ def _wait(
     operation: Reserve | Extend, waiting: Waiting, wallet: WalletRow, reason: str, books: Books
 ) -> Result:
     books.wants.append(WantRow(operation, waiting, wallet.id, reason))
-    line = books.waiters.setdefault(wallet.id, [])
-    if all(waiter.id != operation.id for waiter in line):
-        part = operation.part if isinstance(operation, Extend) else 0
-        row = WaiterRow(operation.id, wallet.id, part, operation.amount, False)
-        insort(line, row, key=lambda waiter: waiter.turn)
+    before = _removed(operation.id, books)
+    part = operation.part if isinstance(operation, Extend) else 0
+    patient = before is not None and before.patient
+    row = WaiterRow(operation.id, wallet.id, part, operation.amount, patient)
+    insort(books.waiters.setdefault(wallet.id, []), row, key=lambda waiter: waiter.turn)
     return Result(
         state=WAITING, reason=reason, wallet_id=wallet.id, balance=wallet.balance,
         amount=operation.amount, reservation=operation.id,
@@ -140,9 +147,15 @@ def _wait(
 
 
 def leave(id: UUID, books: Books) -> None:
-    """Give up the place of ``id``, if it has one: those behind it move up at once."""
-    if id not in books.places:
-        return
+    """Give up the place of ``id``: those behind it move up at once."""
     books.left.add(id)
+    _removed(id, books)
+
+
+def _removed(id: UUID, books: Books) -> WaiterRow | None:
+    """The place of ``id`` in the lines that were read, taken out."""
     for line in books.waiters.values():
-        line[:] = [waiter for waiter in line if waiter.id != id]
+        for number, waiter in enumerate(line):
+            if waiter.id == id:
+                return line.pop(number)
+    return None

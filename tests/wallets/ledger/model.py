@@ -6,28 +6,16 @@ needs; an answer is a dict with ``code`` ("" where it took effect). Wallets go b
 
 from typing import Any
 
-Op = dict[str, Any]
-Answer = dict[str, Any]
-ON_HOLD = {"extend", "settle", "refund", "sweep", "heartbeat", "adjust"}
+from tests.wallets.ledger.model_line import ON_HOLD, Answer, Line, Op, no, yes
+
 CLOSING, LATE, ADJUSTED = 30_000, 30_001, 30_002
 
 
-def no(code: str) -> Answer:
-    return {"code": code}
-
-
-def yes(state: str, wallet: int, amount: int, *, replayed: bool = False, **more: Any) -> Answer:
-    return {"code": "", "state": state, "wallet": wallet, "amount": amount,
-            "replayed": replayed, "charged": 0, "written_off": 0, **more}  # fmt: skip
-
-
-class Model:
+class Model(Line):
     """All wallets, holds, counters, references, claims and entries there are."""
 
     def __init__(self) -> None:
-        self.wallets: dict[int, dict[str, int]] = {}
-        self.holds: dict[Any, dict[str, Any]] = {}
-        self.counters: dict[str, list[int]] = {}
+        super().__init__()
         self.booked: dict[tuple[str, str], tuple[int, int]] = {}
         self.claims: dict[str, tuple[int, str, Answer]] = {}
         self.entries: list[tuple[Any, ...]] = []
@@ -62,11 +50,12 @@ class Model:
         wave: list[Op] = []
         named: set[Any] = set()
         for op in batch:
-            names = {name for name in (op.get("hold"), op.get("claim")) if name is not None}
+            named_by_op = (op.get("hold"), op.get("to", {}).get("hold"), op.get("claim"))
+            names = {name for name in named_by_op if name is not None}
             if names & named:
                 answers += self._wave(wave)
                 wave, named = [], set()
-            wave.append(dict(op))
+            wave.append({**op, "to": dict(op["to"])} if "to" in op else dict(op))
             named |= names
         return answers + self._wave(wave)
 
@@ -74,12 +63,25 @@ class Model:
         answers = [self._claimed(op) for op in wave]
         claimed = [answer is not None for answer in answers]
         answers = [answer or self._early(op) for op, answer in zip(wave, answers, strict=True)]
+        # Whether it waited before is known from the beginning.
+        waited = {op["hold"] for op in wave if op.get("hold") in self.places}
+        for op, answer, before in zip(wave, answers, claimed, strict=True):
+            if not before:
+                self._leave(op, answer)
         for rank in (0, 1, 2):
-            for i, op in enumerate(wave):
+            due = [i for i, op in enumerate(wave) if not answers[i] and self._round(op) == rank]
+            for i in self._in_turn(due, wave, waited):
+                op = wave[i]
+                op["turn"] = (1 if op.get("hold") in waited else 2, op.get("hold"))
                 while answers[i] is None and self._round(op) == rank:
                     answers[i] = getattr(self, "_" + op["do"])(op)
+                answer = answers[i]
+                if answer and answer["code"] and op.get("waiting"):
+                    answers[i] = self._line_up(op, answer)
+                self._leave(op, answers[i])
         for op, answer, before in zip(wave, answers, claimed, strict=True):
-            if op.get("claim") is not None and not before and not answer["code"]:
+            done = not answer["code"] and answer["state"] != "waiting"
+            if op.get("claim") is not None and not before and done:
                 self.claims[op["claim"]] = (op["org"], op["fingerprint"], answer)
         return answers
 
@@ -104,11 +106,19 @@ class Model:
         if hold is None or hold["org"] != op["org"]:
             absent = op["do"] in ("refund", "sweep")
             return yes("absent", 0, 0, replayed=True) if absent else no("not_found")
+        if op["do"] == "move" and (there := self.holds.get(op["to"]["hold"])):
+            if hold["state"] == "held":
+                return no("conflict")
+            same = there["parts"] > 1 or there["amount"] == op["to"]["amount"]
+            return self._again(there) if same else no("conflict")
         return self._heartbeat(op, hold) if op["do"] == "heartbeat" else None
 
     def _round(self, op: Op) -> int:
         if op["do"] == "reserve":
-            return self.wallets[op["candidates"][0][0]]["rank"]
+            return 2 if op.get("last") else self.wallets[op["candidates"][0][0]]["rank"]
+        if op["do"] == "move":
+            ids = (self.holds[op["hold"]]["wallet"], op["to"]["candidates"][0][0])
+            return max(self.wallets[id]["rank"] for id in ids)
         if op["do"] in ON_HOLD:
             return self.wallets[self.holds[op["hold"]]["wallet"]]["rank"]
         if op["do"] == "transfer":
@@ -119,30 +129,47 @@ class Model:
         return yes(hold["state"], hold["wallet"], hold["amount"], replayed=True,
                    charged=hold["charged"], written_off=hold["written_off"])  # fmt: skip
 
-    def _over(self, uses: list[tuple[str, int]], amount: int) -> bool:
-        return any(sum(self.counters.setdefault(key, [0, 0])) + amount > cap for key, cap in uses)
+    def _move(self, op: Op) -> Answer | None:
+        """Both sides are looked at before the old hold goes back."""
+        hold, to = self.holds[op["hold"]], op["to"]
+        ranks = [self.wallets[id]["rank"] for id in (hold["wallet"], to["candidates"][0][0])]
+        if hold["state"] != "held" or ranks[0] > ranks[1]:
+            return no("conflict")
+        if hold["kind"] != "usage":
+            return no("not_found")
+        to["turn"] = (0, op["hold"])
+        return self._reserve(to, op["hold"])
 
-    def _reserve(self, op: Op) -> Answer | None:
+    def _reserve(self, op: Op, replaced: Any = None) -> Answer | None:
         id, caps = op["candidates"][0]
         wallet, amount = self.wallets[id], op["amount"]
-        if self._over(op["uses"], amount):
+        old = self.holds.get(replaced)
+        op.setdefault("tried", []).append((id, caps))
+        if self._over(op["uses"], amount, old):
             return no("limit_exceeded")
         if wallet["org"] != op["org"]:
             return no("not_found")
         if wallet["frozen"]:
             return no("wallet_frozen")
-        capped = self._over(caps, amount)
-        if not capped and self.free(id) < amount and len(op["candidates"]) > 1:
+        capped = self._over(caps, amount, old)
+        returned = old["amount"] if old and old["wallet"] == id else 0
+        usage = op.get("kind", "usage") == "usage"
+        fits = self._fits(id, amount, op["turn"] if usage else (-1, None), returned)
+        if not capped and not fits and len(op["candidates"]) > 1:
             op["candidates"] = op["candidates"][1:]
             return None
-        if capped or self.free(id) < amount:
+        if capped or not fits:
             owes = wallet["rank"] == 2 and wallet["debt"] and not capped
-            return no("organization_in_debt" if owes else "insufficient_balance")
+            code = "organization_in_debt" if owes else "insufficient_balance"
+            return {**no(code), "capped": capped}
+        if old:
+            self._close(replaced, 0, "refunded", "moved")
         self.move(id, "reserve", reserved=amount, contra="hold", hold=op["hold"])
         self.holds[op["hold"]] = {
             "org": op["org"], "wallet": id, "kind": op.get("kind", "usage"), "state": "held",
-            "amount": amount, "parts": 1, "checkpoint": 0, "cost": None, "charged": 0,
-            "written_off": 0, "adjusted": 0, "adjustments": 0, "due": op["due"],
+            "amount": amount, "parts": 1, "cost": None, "charged": 0, "written_off": 0,
+            "checkpoint": old["checkpoint"] if old else 0, "adjusted": 0, "adjustments": 0,
+            "due": op["due"],
             "counters": [key for key, _ in (*op["uses"], *caps)],
         }  # fmt: skip
         self._count(op["hold"], held=amount)
@@ -174,7 +201,7 @@ class Model:
             return no("wallet_frozen")
         if self._over(op["uses"], amount):
             return no("limit_exceeded")
-        if self.free(id) < amount:
+        if not self._fits(id, amount, (0, op["hold"])):
             return no("insufficient_balance")
         self.move(id, "reserve", reserved=amount, contra="hold", hold=op["hold"], part=op["part"])
         hold.update(amount=hold["amount"] + amount, parts=hold["parts"] + 1)

@@ -1,5 +1,6 @@
 """Random batches of every kind of operation: the database equals the model, entry for entry."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,9 +19,16 @@ from hypothesis.stateful import (
 from keeptrusts.lib.ids import uuid7
 from tests.wallets.ledger import world
 from tests.wallets.ledger.model import Model, Op
-from tests.wallets.ledger.translation import answer_of, entries_of, holds_of, real, wallets_of
+from tests.wallets.ledger.translation import (
+    answer_of,
+    entries_of,
+    holds_of,
+    places_of,
+    real,
+    wallets_of,
+)
 from wallets import ledger, triggers
-from wallets.models import LimitCounter, Wallet
+from wallets.models import LimitCounter, Waiter, Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines, pytest.mark.slow]
 
@@ -34,6 +42,10 @@ AMOUNTS = st.one_of(st.integers(1, 60), st.sampled_from(["all", "all but one", "
 COSTS = st.one_of(st.integers(0, 70), st.just(1_000))
 CLAIMS = st.one_of(st.none(), st.none(), st.tuples(st.sampled_from("kl"), st.sampled_from("fg")))
 SENDS = st.booleans()
+REASONS = st.sampled_from(
+    [(), ("contention",), ("contention",), ("exhausted",), ("contention", "exhausted")]
+)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Books(RuleBasedStateMachine):
@@ -49,6 +61,7 @@ class Books(RuleBasedStateMachine):
             for ref in made.refs.values():
                 self.model.add_wallet(ref.id, made.id, ref.rank)
         self.pending: list[Op] = []
+        self.asked: dict[Any, Op] = {}
         self._settle_in(self.tenant, 100)
         self._settle_in(self.bystander, 300)
         self.foreign_hold = uuid7()
@@ -105,6 +118,9 @@ class Books(RuleBasedStateMachine):
         for result, answer in zip(results, answers, strict=True):
             if result.ok and not result.replayed and "balance" in answer:
                 assert result.balance == answer["balance"]
+        # Patience is a matter of rules, not of how long this machine takes.
+        impatient = [id for id, place in self.model.places.items() if not place["patient"]]
+        Waiter.objects.filter(id__in=impatient).update(since=world.FAR)
         self._compare()
 
     def _compare(self) -> None:
@@ -121,6 +137,10 @@ class Books(RuleBasedStateMachine):
         assert holds_of(self.tenant, self.bystander) == {
             id: {k: v for k, v in hold.items() if k != "due"}
             for id, hold in self.model.holds.items()
+        }
+        assert places_of(self.tenant, self.bystander) == {
+            id: {k: v for k, v in place.items() if k not in ("patient", "dead")}
+            for id, place in self.model.places.items()
         }
         assert world.broken_invariants(self.tenant) == []
 
@@ -152,10 +172,11 @@ class Books(RuleBasedStateMachine):
     @rule(target=holds, names=CASCADES, amount=AMOUNTS, due=st.booleans(), send=SENDS,
           limits=st.lists(st.sampled_from([0, 40, 150]), max_size=2), claim=CLAIMS,
           caps=st.lists(st.sampled_from([20, 90]), max_size=1),
-          kind=st.sampled_from(["usage", "usage", "usage", "dispute"]))  # fmt: skip
+          kind=st.sampled_from(["usage", "usage", "usage", "dispute"]), waiting=REASONS,
+          last=st.sampled_from([False, False, False, True]))  # fmt: skip
     def reserve(
         self, names: tuple[str, ...], amount: Any, due: bool, limits: list[int], caps: list[int],
-        kind: str, send: bool, claim: Any,
+        kind: str, send: bool, claim: Any, waiting: tuple[str, ...], last: bool,
     ) -> Any:  # fmt: skip
         id = uuid7()
         ids = [self._id(name) for name in names]
@@ -163,9 +184,49 @@ class Books(RuleBasedStateMachine):
         # Money held for a refund or a dispute counts towards no limit.
         usage = kind == "usage"
         candidates = [(w, use if usage else []) for w, use in zip(ids, uses, strict=True)]
-        self._add({"do": "reserve", "org": self.tenant.id, "hold": id, "due": due, "kind": kind,
-                   "amount": self._amount(amount, ids[-1]), "candidates": candidates,
-                   "uses": self._uses(limits if usage else [], "limit")}, send, claim)  # fmt: skip
+        op = {"do": "reserve", "org": self.tenant.id, "hold": id, "due": due, "kind": kind,
+              "amount": self._amount(amount, ids[-1]), "candidates": candidates,
+              "uses": self._uses(limits if usage else [], "limit"), "waiting": waiting,
+              "last": last}  # fmt: skip
+        self.asked[id] = dict(op)
+        self._add(op, send, claim)
+        return multiple(id)
+
+    @rule(hold=holds, send=SENDS)
+    def ask_again(self, hold: Any, send: bool) -> None:
+        if hold in self.asked:
+            self._add(dict(self.asked[hold]), send)
+
+    @rule(
+        how=st.sampled_from(["has waited long", "has died", "was dismissed"]), n=st.integers(0, 9)
+    )
+    def something_becomes_of_a_place(self, how: str, n: int) -> None:
+        self._send()
+        for id, place in sorted(self.model.places.items())[n : n + 1]:
+            row = Waiter.objects.filter(id=id)
+            if how == "has waited long":
+                place["patient"] = True
+                row.update(since=LONG_AGO)
+            elif how == "has died":
+                place["dead"] = True
+                row.update(lease_until=LONG_AGO)
+            else:
+                place["dismissed"] = True
+                row.update(dismissed=True)
+
+    @rule(target=holds, hold=holds, names=CASCADES, amount=AMOUNTS, send=SENDS,
+          limits=st.lists(st.sampled_from([40, 150]), max_size=2))  # fmt: skip
+    def move(
+        self, hold: Any, names: tuple[str, ...], amount: Any, limits: list[int], send: bool
+    ) -> Any:
+        id = uuid7()
+        to = self._hold(id, self.tenant, names[:1], 1) if "foreign" in names else (
+            self._hold(id, self.tenant, names, 1)
+        )  # fmt: skip
+        to["amount"] = self._amount(amount, to["candidates"][-1][0])
+        to["uses"] = self._uses(limits, "limit")
+        op = {"do": "move", "org": self.tenant.id, "hold": hold, "to": to}
+        self._add(op, send)
         return multiple(id)
 
     @rule(hold=holds, amount=st.integers(1, 60), send=SENDS)
@@ -174,13 +235,15 @@ class Books(RuleBasedStateMachine):
         if known and known["kind"] == "usage":
             self._add(self._hold(hold, self.tenant, ("team",), amount), send)
 
-    @rule(hold=holds, part=st.integers(1, 3), amount=AMOUNTS, send=SENDS)
-    def extend(self, hold: Any, part: int, amount: Any, send: bool) -> None:
+    @rule(hold=holds, part=st.integers(1, 3), amount=AMOUNTS, send=SENDS, waiting=REASONS)
+    def extend(
+        self, hold: Any, part: int, amount: Any, send: bool, waiting: tuple[str, ...]
+    ) -> None:
         known = self.model.holds.get(hold)
         amount = self._amount(amount, known["wallet"] if known else self._id("team"))
         uses = [(key, 150) for key in (known["counters"] if known else [])]
         self._add({"do": "extend", "org": self.tenant.id, "hold": hold, "part": part,
-                   "amount": amount, "uses": uses}, send)  # fmt: skip
+                   "amount": amount, "uses": uses, "waiting": waiting}, send)  # fmt: skip
 
     @rule(hold=holds, cost=COSTS, send=SENDS, claim=CLAIMS)
     def settle(self, hold: Any, cost: int, send: bool, claim: Any) -> None:

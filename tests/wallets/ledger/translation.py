@@ -7,8 +7,8 @@ from keeptrusts.lib.ids import uuid7
 from tests.wallets.ledger.model import Model, Op
 from tests.wallets.ledger.world import FAR, Tenant
 from wallets import ledger
-from wallets.ledger import Candidate, Claimed, CounterUse, Leg, Ref, Result
-from wallets.models import Entry, Reservation, Wallet
+from wallets.ledger import Candidate, Claimed, CounterUse, Leg, Ref, Result, Waiting
+from wallets.models import Entry, Reservation, Waiter, Wallet
 
 
 def real(op: Op, model: Model) -> ledger.Operation:
@@ -25,6 +25,9 @@ def real(op: Op, model: Model) -> ledger.Operation:
 
     claim = Claimed(key=op["claim"], fingerprint=op["fingerprint"]) if op.get("claim") else None
     base: dict[str, Any] = {"organization_id": op["org"], "claim": claim}
+    reasons = frozenset(op.get("waiting", ()))
+    # So long that none lapses in the middle: places die where a rule says so.
+    waiting = Waiting(reasons=reasons, lease=timedelta(hours=1)) if reasons else None
     match op["do"]:
         case "reserve":
             return ledger.Reserve(
@@ -33,12 +36,17 @@ def real(op: Op, model: Model) -> ledger.Operation:
                     Candidate(wallet=ref(id), counters=uses(caps)) for id, caps in op["candidates"]
                 ),
                 counters=uses(op["uses"]), ttl=timedelta(0) if op["due"] else ledger.TTL,
+                waiting=waiting, last=op.get("last", False),
             )  # fmt: skip
         case "extend":
             return ledger.Extend(
                 **base, id=op["hold"], part=op["part"], amount=op["amount"],
-                counters=uses(op["uses"]),
+                counters=uses(op["uses"]), waiting=waiting,
             )  # fmt: skip
+        case "move":
+            to = real(op["to"], model)
+            assert isinstance(to, ledger.Reserve)
+            return ledger.Move(**base, id=op["hold"], to=to)
         case "settle":
             return ledger.Settle(**base, id=op["hold"], cost=op["cost"])
         case "refund":
@@ -112,4 +120,15 @@ def holds_of(*tenants: Tenant) -> dict[Any, dict[str, Any]]:
             "adjustments": r.adjustments, "counters": r.counters,
         }
         for r in rows
+    }  # fmt: skip
+
+
+def places_of(*tenants: Tenant) -> dict[Any, dict[str, Any]]:
+    rows = Waiter.objects.filter(organization__in=[tenant.id for tenant in tenants])
+    return {
+        q.pk: {
+            "org": q.organization_id, "wallet": q.wallet_id, "part": q.part, "amount": q.amount,
+            "reason": q.reason, "dismissed": q.dismissed,
+        }
+        for q in rows
     }  # fmt: skip

@@ -13,13 +13,14 @@ from keeptrusts.lib.ids import uuid7
 from tests import factories
 from wallets import ledger
 from wallets.ledger import Candidate, CounterUse, Leg, Ref, Result
-from wallets.models import Entry, LimitCounter, Reservation, Wallet
+from wallets.models import Entry, LimitCounter, Reservation, Waiter, Wallet
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 """A period nothing was consumed in, so that counters start at 0."""
 MONEY_TABLES = (
     "wallets_wallet", "wallets_entry", "wallets_reservation", "wallets_limitcounter",
     "wallets_claim", "wallets_creditlot", "wallets_auditrecord", "wallets_deadletter",
+    "wallets_waiter",
 )  # fmt: skip
 
 
@@ -73,6 +74,17 @@ class Tenant:
 
     def extend(self, id: UUID, part: int, amount: int, **fields: Any) -> ledger.Extend:
         return ledger.Extend(organization_id=self.id, id=id, part=part, amount=amount, **fields)
+
+    def move_hold(
+        self, id: UUID, amount: int, *names: str, to: UUID | None = None, **fields: Any
+    ) -> ledger.Move:
+        hold = self.reserve(amount, *names, id=to, **fields)
+        return ledger.Move(organization_id=self.id, id=id, to=hold)
+
+    def line(self, name: str = "team") -> list[UUID]:
+        """Who waits for a wallet, in turn; lapsed and dismissed places included."""
+        rows = Waiter.objects.filter(wallet_id=self.refs[name].id)
+        return [row.id for row in sorted(rows, key=lambda row: (row.part == 0, row.id))]
 
     def adjust(self, id: UUID, amount: int) -> ledger.Adjust:
         return ledger.Adjust(organization_id=self.id, id=id, amount=amount)
@@ -139,8 +151,14 @@ def tables() -> dict[str, list[tuple[Any, ...]]]:
 
 
 def codes(results: Sequence[Result]) -> list[str]:
-    """What became of each: ``ok``, ``replayed`` or the code of the refusal."""
-    return [r.refusal.code if r.refusal else "replayed" if r.replayed else "ok" for r in results]
+    """What became of each: ``ok``, ``replayed``, ``waiting`` or the code of the refusal."""
+    return [
+        r.refusal.code if r.refusal
+        else "waiting" if r.waits
+        else "replayed" if r.replayed
+        else "ok"
+        for r in results
+    ]  # fmt: skip
 
 
 def broken_invariants(*tenants: Tenant) -> list[str]:
