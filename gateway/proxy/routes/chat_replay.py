@@ -1,4 +1,4 @@
-"""A finished chat completion in its other form: chunks put together, or an answer cut into them."""
+"""A finished completion in its other form: chunks put together, or an answer cut into them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,11 +13,12 @@ SAID_WHOLE = frozenset({"id", "type", "role", "name", "index", "format", "finish
 
 
 class ChatReplay:
-    """Both forms share one record: see ``gateway.proxy.route.Replay``."""
+    """Both forms share one record: see ``gateway.proxy.route.Replay``.
 
-    def __init__(
-        self, plain: str = "chat.completion", streamed: str = "chat.completion.chunk"
-    ) -> None:
+    ``plain`` and ``streamed`` are what the two call themselves.
+    """
+
+    def __init__(self, plain: str, streamed: str) -> None:
         self._plain, self._streamed = plain, streamed
 
     def whole(self, events: bytes) -> dict[str, Any]:
@@ -54,20 +55,19 @@ def _index(part: Mapping[str, Any], default: int) -> int:
 
 
 def _add_choice(choices: dict[int, dict[str, Any]], part: Mapping[str, Any]) -> None:
-    index = part.get("index")
-    index = index if isinstance(index, int) else 0
-    empty = {"index": index, "message": {"role": "assistant", "content": None}}
-    choice = choices.setdefault(index, empty | {"logprobs": None, "finish_reason": None})
+    index = _index(part, 0)
+    choice = choices.setdefault(index, {"index": index, "logprobs": None, "finish_reason": None})
     for name, value in part.items():
         if name == "delta" and isinstance(value, Mapping):
-            _continue(choice["message"], value)
+            message = choice.setdefault("message", {"role": "assistant", "content": None})
+            _continue(message, value)
         elif name not in ("delta", "index") and value is not None:
             _continue(choice, {name: value})
 
 
 def _finished(choice: dict[str, Any]) -> dict[str, Any]:
     """The places of tool calls belong to streams alone."""
-    for call in choice["message"].get("tool_calls") or ():
+    for call in choice.get("message", {}).get("tool_calls") or ():
         call.pop("index", None)
     return choice
 
@@ -105,15 +105,21 @@ def _joined(before: list[Any], more: list[Any]) -> list[Any]:
 
 
 def _parts(choice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    index = choice.get("index", 0)
+    """What a choice says, then why it ended; a completion says its text, a chat a message."""
+    index = {"index": _index(choice, 0)}
+    ended = {"finish_reason": choice.get("finish_reason")}
+    said = {name: choice[name] for name in choice if name not in ("message", "finish_reason")}
     message = choice.get("message")
-    delta = {} if not isinstance(message, Mapping) else dict(message)
+    if not isinstance(message, Mapping):
+        yield said | index | {"finish_reason": None}
+        yield index | {"text": ""} | ended
+        return
+    delta = dict(message)
     calls = list(_mappings(delta.get("tool_calls")))
     if calls:
         delta["tool_calls"] = [{"index": number} | dict(call) for number, call in enumerate(calls)]
-    said = {name: choice[name] for name in choice if name not in ("message", "finish_reason")}
-    yield said | {"index": index, "delta": delta, "finish_reason": None}
-    yield {"index": index, "delta": {}, "finish_reason": choice.get("finish_reason")}
+    yield said | index | {"delta": delta, "finish_reason": None}
+    yield index | {"delta": {}} | ended
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
