@@ -14,13 +14,10 @@ FIELDS = (
     *("tools", "functions", "documents", "response_format", "text", "output_config"),
 )
 """Fields of all routes that the model reads."""
-_NOT_TEXT = frozenset(
-    (
-        *("role", "type", "id", "image_url", "file_data", "file_id", "data", "media_type"),
-        *("tool_call_id", "call_id", "tool_use_id", "cache_control", "format", "detail"),
-        *("encrypted_content", "signature", "status"),
-    )
-)
+_MEDIA = frozenset(("image_url", "input_audio", "file", "file_data", "encrypted_content"))
+"""What is no text to the model, however it is written."""
+_WORDS = frozenset(("role", "type", "id", "tool_call_id", "call_id", "tool_use_id"))
+"""Names rather than texts, as long as they are one word."""
 
 
 class Unreadable(ValueError):
@@ -60,8 +57,14 @@ def _strings(value: Any, depth: int) -> Iterator[str]:
             yield from _strings(item, depth - 1)
     elif depth and isinstance(value, Mapping):
         for name, item in value.items():
-            if name not in _NOT_TEXT or not isinstance(item, str):
+            if not _is_no_text(name, item, value):
                 yield from _strings(item, depth - 1)
+
+
+def _is_no_text(name: Any, item: Any, inside: Mapping[str, Any]) -> bool:
+    if name in _MEDIA or (name == "data" and "media_type" in inside):
+        return True
+    return name in _WORDS and isinstance(item, str) and len(item.split()) == 1
 
 
 def _pieces(text: str) -> Iterator[str]:
