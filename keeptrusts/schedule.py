@@ -8,7 +8,9 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 JOBS = {
     "wallets.sweep_holds": timedelta(seconds=15),
     "wallets.expire_credits": timedelta(minutes=10),
+    "wallets.expire_tickets": timedelta(minutes=10),
     "wallets.verify_ledger": timedelta(hours=1),
+    "gateway.purge_idempotent_answers": timedelta(minutes=10),
 }
 """Task name → how often it runs."""
 

@@ -210,6 +210,20 @@ def make_ticket(wallet: Wallet, missing: Dollars = 1, **fields: Any) -> CostTick
     )
 
 
+def make_waiter(wallet: Wallet, dollars: Dollars, **fields: Any) -> ledger.Reserve:
+    """Ask for a hold that waits for money on ``wallet``; ``fields`` are the reserve's."""
+    asked = ledger.Reserve(
+        organization_id=wallet.organization_id,
+        id=ids.uuid7(),
+        amount=nano(dollars),
+        candidates=fields.pop("candidates", (ledger.Candidate(wallet=ref(wallet)),)),
+        waiting=ledger.Waiting(reasons=frozenset({"exhausted"})),
+        **{"team_id": wallet.team_id, "user_id": wallet.user_id, **fields},
+    )
+    assert ledger.post_one(asked).waits
+    return asked
+
+
 def make_crossing(team: Team, level: str = "80", **fields: Any) -> Crossing:
     """A budget of a team that passed ``level`` percent."""
     fields.setdefault("period_start", timezone.now())

@@ -9,7 +9,7 @@ import logging
 from celery import shared_task
 
 from keeptrusts.lib import money
-from wallets import expiry, sweeper, verification
+from wallets import expiry, sweeper, tickets, verification
 
 log = logging.getLogger(__name__)
 
@@ -39,3 +39,9 @@ def verify_ledger() -> str:
     for problem in report.problems:
         log.error("ledger: %s", problem)
     return str(report)
+
+
+@shared_task(name="wallets.expire_tickets")
+def expire_tickets() -> str:
+    """Close open cost tickets of which nothing was heard for long and that nobody waits for."""
+    return f"closed {tickets.expire()} cost tickets"

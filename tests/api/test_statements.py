@@ -8,7 +8,7 @@ from tests import factories
 from tests.api.client import Caller
 from tests.api.conftest import World
 from tests.factories import nano
-from wallets.models import Limit, TeamMembership
+from wallets.models import Limit, TeamMembership, Waiter
 
 PATHS = [
     "wallets",
@@ -24,6 +24,7 @@ PATHS = [
     "keys",
     "tokens",
     "stops",
+    "cost-tickets",
     "audit-log",
     "events",
     "usage?group_by=team",
@@ -45,6 +46,9 @@ def _grow(world: World) -> None:
     factories.make_token(world.acme, user, role="member")
     for scope in ({"team": team}, {"key": key}, {"consumer_group": group}):
         Limit.objects.create(organization=world.acme, period="day", amount=nano(1), **scope)
+    asked = factories.make_waiter(wallet, 5)
+    ticket = factories.make_ticket(wallet, 5)
+    Waiter.objects.filter(pk=asked.id).update(ticket_id=ticket.pk)
     factories.spend(wallet, 1, consumer_group_name=group.name)
     factories.spend(world.wallet(world.engineering), 1, key_id=key.pk)
 

@@ -10,6 +10,7 @@ from wallets.api import (
     movements,
     stops,
     teams,
+    tickets,
     tokens,
     user_wallets,
     users,
@@ -47,5 +48,9 @@ urlpatterns = [
     path("service-accounts/<str:account_id>", tokens.OneServiceAccount.as_view()),
     path("stops", stops.Stops.as_view()),
     path("stops/<str:stop_id>", stops.OneStop.as_view()),
+    path("cost-tickets", tickets.Tickets.as_view()),
+    path("cost-tickets/<str:ticket_id>", tickets.OneTicket.as_view()),
+    path("cost-tickets/<str:ticket_id>/approve", tickets.ApproveTicket.as_view()),
+    path("cost-tickets/<str:ticket_id>/dismiss", tickets.DismissTicket.as_view()),
     path("audit-log", audit.AuditLog.as_view()),
 ]

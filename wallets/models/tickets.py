@@ -47,6 +47,9 @@ class CostTicket(models.Model):
     approved_amount = models.BigIntegerField(
         null=True, blank=True, help_text="What the approval moved into the wallet."
     )
+    served = models.IntegerField(
+        default=0, help_text="How many that waited got their hold from the approval."
+    )
     note = models.CharField(max_length=500, blank=True)
 
     objects = TenantQuerySet.as_manager()
