@@ -1,5 +1,6 @@
 """What of a request a moderation can read: every text that may reach the model."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,8 +15,12 @@ FIELDS = (
     *("tools", "functions", "documents", "response_format", "text", "output_config"),
 )
 """Fields of all routes that the model reads."""
-_MEDIA = frozenset(("image_url", "input_audio", "file", "file_data", "encrypted_content"))
-"""What is no text to the model, however it is written."""
+_BLOB = re.compile(r"(?:data:[^,\s]{0,200},)?[A-Za-z0-9+/_-]{256,}={0,2}")
+"""Bytes of images, sounds and files, encrypted reasoning: no text to the model."""
+_BLOBS = frozenset(
+    ("url", "image_url", "data", "file_data", "encrypted_content", "signature", "result")
+)
+"""Where bytes are written."""
 _WORDS = frozenset(("role", "type", "id", "tool_call_id", "call_id", "tool_use_id"))
 """Names rather than texts, as long as they are one word."""
 
@@ -57,14 +62,16 @@ def _strings(value: Any, depth: int) -> Iterator[str]:
             yield from _strings(item, depth - 1)
     elif depth and isinstance(value, Mapping):
         for name, item in value.items():
-            if not _is_no_text(name, item, value):
+            if not (_is_word(name, item) or _is_blob(name, item)):
                 yield from _strings(item, depth - 1)
 
 
-def _is_no_text(name: Any, item: Any, inside: Mapping[str, Any]) -> bool:
-    if name in _MEDIA or (name == "data" and "media_type" in inside):
-        return True
-    return name in _WORDS and isinstance(item, str) and len(item.split()) == 1
+def _is_word(name: Any, value: Any) -> bool:
+    return name in _WORDS and isinstance(value, str) and len(value.split()) == 1
+
+
+def _is_blob(name: Any, value: Any) -> bool:
+    return name in _BLOBS and isinstance(value, str) and _BLOB.fullmatch(value) is not None
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -11,8 +11,11 @@ def _said(content: Any, role: str = "user") -> dict[str, Any]:
     return {"messages": [{"role": role, "content": content}]}
 
 
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-SCAN = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "AAAA" * 100}}
+SCAN = {
+    "type": "image",
+    "source": {"type": "base64", "media_type": "image/png", "data": "AAAA" * 100},
+}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "run", "arguments": '{"a": 1}'}}
 TOOL = {"type": "function", "function": {"name": "f", "description": "Tells."}}
 INPUT = [{"role": "user", "content": [{"type": "input_text", "text": "Sea"}]}]
@@ -23,7 +26,7 @@ INPUT = [{"role": "user", "content": [{"type": "input_text", "text": "Sea"}]}]
     [
         (_said("Hi"), ["Hi"]),
         (_said([{"type": "text", "text": "Look"}, IMAGE]), ["Look"]),
-        (_said([{"type": "text", "text": "Look"}, SCAN]), ["Look"]),
+        (_said([{"type": "text", "text": "Look"}, SCAN]), ["Look", "image/png"]),
         ({"messages": [{"role": "assistant", "tool_calls": [CALL]}]}, ["run", '{"a": 1}']),
         (
             _said([{"type": "tool_use", "id": "t", "input": {"data": "a", "id": "b c"}}]),
