@@ -112,6 +112,9 @@ async def _stream(call: Call, response: Response, translator: Translator | None)
         cut = empty(call)
     if isinstance(cut, UpstreamFailure) and not (call.exchange.started or _delivered(stream)):
         raise cut
+    if translator is not None and stream.usage is None:
+        # It broke off before it told its usage; what the prompt took was said at its beginning.
+        stream.usage = call.route.read_usage({"usage": translator.usage})
     result = await _close_stream(call, cut)
     if not call.exchange.started:
         await call.exchange.start(200, headers)
