@@ -13,12 +13,13 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway import connections, events
+from gateway import connections, events, metrics
 from wallets import ledger
 from wallets.errors import LedgerUnavailable
-from wallets.ledger import Extend, Heartbeat, Note, Operation, Refund, Reserve, Result
+from wallets.ledger import Extend, Heartbeat, Note, Operation, Refund, Reserve, Result, Settle
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class Settlement:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.available = True
+        self.freed: Callable[[list[tuple[Item, Answer]]], None] | None = None
+        """Hears of every batch that is written, while somebody waits for money."""
 
     # The event loop's side
 
@@ -65,6 +68,11 @@ class Settlement:
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """Operations handed over and not answered yet, kept ones included."""
+        return self._waiting
 
     async def submit(self, operation: Operation) -> Result:
         """The ledger's answer to ``operation``, committed with its event.
@@ -106,6 +114,8 @@ class Settlement:
                 future.exception()
             else:
                 future.set_result(answer)
+        if self.freed is not None:
+            self.freed(answers)
 
     # The ledger thread's side
 
@@ -166,6 +176,7 @@ class Settlement:
         return due + batch
 
     def _post(self, batch: list[Item], *, again: bool = True) -> None:
+        begun = time.perf_counter()
         try:
             results = ledger.post([item.operation for item in batch], alongside=events.write)
         except LedgerUnavailable:
@@ -178,6 +189,8 @@ class Settlement:
         except Exception as error:
             self._one_by_one(batch, error)
         else:
+            metrics.BATCH_SECONDS.observe(time.perf_counter() - begun)
+            metrics.BATCH_SIZE.observe(len(batch))
             self._seen()
             self._answer(batch, results)
 
@@ -188,6 +201,7 @@ class Settlement:
                 self._keep(item)
             else:
                 answers.append((item, result))
+                _count(item.operation, result)
         # A wallet that stays locked is asked for less and less often: others wait meanwhile.
         kept = len(answers) < len(batch)
         self._busy = min(LONGEST_PAUSE, max(FIRST_PAUSE, self._busy * 2)) if kept else 0.0
@@ -242,6 +256,7 @@ class Settlement:
             log.error("an event was dropped: the database is away for too long")
             self._tell([(item, LedgerUnavailable("The event could not be kept."))])
             return
+        metrics.RETRIES.inc()
         self._kept.append(item)
 
     def _tell(self, answers: list[tuple[Item, Answer]]) -> None:
@@ -249,6 +264,12 @@ class Settlement:
         own = [(item, answer) for item, answer in answers if item.future is not None]
         if own and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._deliver, own)
+
+
+def _count(operation: Operation, result: Result) -> None:
+    if isinstance(operation, Settle) and result.ok and not result.replayed:
+        metrics.COST.inc(result.charged)
+        metrics.WRITTEN_OFF.inc(result.written_off)
 
 
 def _fails_at_once(operation: Operation) -> bool:

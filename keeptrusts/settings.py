@@ -12,6 +12,8 @@ from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 
 from keeptrusts import logs
+from keeptrusts.api_settings import REST_FRAMEWORK as REST_FRAMEWORK
+from keeptrusts.api_settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from keeptrusts.lib import secrets_file
 from keeptrusts.lib.environment import Environment, stop
 
@@ -257,6 +259,17 @@ CELERY_TIMEZONE = "UTC"
 TICKET_HOURS = env.integer("KEEPTRUSTS_TICKET_HOURS", default=24, least=1, most=8760)
 """Open cost tickets that nobody waits for are closed after so long without a new request."""
 
+# Gateway
+
+GATEWAY_MAX_REQUESTS = env.integer(
+    "KEEPTRUSTS_GATEWAY_MAX_REQUESTS", default=2_000, least=1, most=100_000
+)
+"""Requests one process serves at a time; more are refused with 503."""
+GATEWAY_MAX_REQUESTS_PER_KEY = env.integer(
+    "KEEPTRUSTS_GATEWAY_MAX_REQUESTS_PER_KEY", default=1_000, least=1, most=100_000
+)
+"""Requests of one key that one process serves at a time; more are refused with 429."""
+
 # People
 
 AUTH_USER_MODEL = "wallets.User"
@@ -361,48 +374,3 @@ LOGGING = logs.configuration(
         "LOG_FORMAT", ("console", "json"), default="json" if PRODUCTION else "console"
     ),
 )
-
-# API
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "wallets.api.authentication.BearerAuthentication",
-        "wallets.api.authentication.SameOriginAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["keeptrusts.lib.rest.throttling.CallerThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["keeptrusts.lib.rest.jsonbody.ExactJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["keeptrusts.lib.rest.jsonbody.ExactJSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "keeptrusts.lib.rest.jsonbody.AlwaysJSON",
-    "DEFAULT_PAGINATION_CLASS": None,
-    "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "keeptrusts.api.errors.handle",
-    "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Keeptrusts API",
-    "DESCRIPTION": (
-        "Wallets, keys, prices, events and usage of an LLM gateway that pays every call from a "
-        "prepaid wallet. Amounts are exact US dollars as JSON numbers with up to nine decimals."
-    ),
-    "VERSION": "1",
-    "SCHEMA_PATH_PREFIX": "/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_REQUEST": False,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "OrganizationRole": "wallets.models.Membership.Role",
-        "TeamRole": "wallets.models.TeamMembership.Role",
-        "WalletScope": "wallets.models.Wallet.Scope",
-        "StopScope": "wallets.models.Stop.Scope",
-    },
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "keeptrusts.api.openapi.add_errors",
-    ],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "tryItOutEnabled": True},
-}

@@ -14,7 +14,7 @@ from gateway.pricing import Band, Priced, Rates, catalogue, worst_case_nanos
 from gateway.proxy import bodies, errors, refusals
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.route import Route
-from gateway.snapshot import Snapshot, StopCard
+from gateway.snapshot import Caller, Snapshot, StopCard
 from gateway.tokens import Estimate
 from wallets import cascade, limits
 from wallets.ledger import Reserve
@@ -39,7 +39,7 @@ def read(call: Call) -> None:
     call.streamed = call.event.streamed = _stream(request, route)
     call.event.tags = _tags(call)
     call.event.end_user = _end_user(call)
-    _check_stops(call, model)
+    check_stops(call.caller, call.snapshot, model)
     call.targets = _targets(call, model)
     call.event.provider, call.event.target = call.targets[0].provider, call.targets[0].id
 
@@ -138,13 +138,13 @@ def _stream(request: Mapping[str, Any], route: Route) -> bool:
     return bool(stream)
 
 
-def _check_stops(call: Call, model: str) -> None:
-    caller, snapshot = call.caller, call.snapshot
+def check_stops(caller: Caller, snapshot: Snapshot, model: str) -> None:
+    """Raise ``Rejected`` where a switch or an allow-list keeps the caller from the model."""
     if not snapshot.organization.active:
         raise errors.Blocked(402, "The organization is closed.", code="stopped")
     stop = caller.stop or _model_stop(snapshot, model)
     if stop is not None:
-        raise _stopped(stop)
+        raise stopped_by(stop)
     if caller.allowed_models is not None and model not in caller.allowed_models:
         rejected = errors.Blocked(
             403,
@@ -173,7 +173,7 @@ def _blocked(call: Call, code: str) -> errors.Blocked:
     return errors.Blocked(402, refusals.message(code, call.caller), code=code)
 
 
-def _stopped(stop: StopCard) -> errors.Blocked:
+def stopped_by(stop: StopCard) -> errors.Blocked:
     return errors.Blocked(
         402,
         f"Requests are stopped by a switch on the {stop.scope.replace('_', ' ')}.",
@@ -190,7 +190,7 @@ def _targets(call: Call, model: str) -> list[Target]:
     stopped = call.snapshot.stopped_providers
     running = [target for target in targets if target.provider.casefold() not in stopped]
     if not running:
-        raise _stopped(stopped[targets[0].provider.casefold()])
+        raise stopped_by(stopped[targets[0].provider.casefold()])
     return list(running)
 
 

@@ -12,16 +12,18 @@ import orjson
 from django.conf import settings
 from django.db import DatabaseError
 
-from gateway import connections, policy, tokens
+from gateway import connections, metrics, policy, tokens
 from gateway.cache.stage import ResponseCache
 from gateway.idempotency.stage import Idempotency
 from gateway.moderation.stage import ContentFiltering
 from gateway.proxy import catalogue, errors, identity
 from gateway.proxy.call import Call
+from gateway.proxy.crowd import Crowd
 from gateway.proxy.errors import Rejected
 from gateway.proxy.forwarding import Forwarding
-from gateway.proxy.http import ClientGone, Exchange, Receive, Send
+from gateway.proxy.http import ClientGone, Exchange, Header, Receive, Send
 from gateway.proxy.life import Life
+from gateway.proxy.measuring import Gauges
 from gateway.proxy.paying import Paying
 from gateway.proxy.route import Route
 from gateway.proxy.routes import all_routes
@@ -57,11 +59,15 @@ class Application:
             Life(
                 stages=self.stages,
                 paying=self.paying,
-                forwarding=Forwarding(self.upstream, self.paying),
+                forwarding=Forwarding(self.upstream, spending),
                 spending=spending,
             )
         )
         self.watcher = Watcher(policy_path, on_change=self._changed)
+        self.crowd = Crowd(
+            most=settings.GATEWAY_MAX_REQUESTS, most_per_key=settings.GATEWAY_MAX_REQUESTS_PER_KEY
+        )
+        self.gauges = Gauges(self.running, self.settlement, lambda: all(self._parts().values()))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
 
@@ -97,6 +103,7 @@ class Application:
         for stage in self.stages:
             await stage.start()
         self.running.start()
+        self.gauges.start()
         try:
             self._loop.add_signal_handler(signal.SIGHUP, self.watcher.reload_policy)
         except (NotImplementedError, RuntimeError, ValueError):
@@ -145,6 +152,10 @@ class Application:
             await self._get(exchange, 200, {"status": "ok"})
         elif path == "/readyz":
             await self._ready(exchange)
+        elif path == "/metrics":
+            self.gauges.refresh()
+            kind = [(b"content-type", metrics.CONTENT_TYPE)]
+            await self._read_only(exchange, 200, kind, metrics.exposition())
         elif path == MODELS or path.startswith(MODELS + "/"):
             await self._models(exchange)
         else:
@@ -163,9 +174,15 @@ class Application:
     async def _complete(self, exchange: Exchange, route: Route) -> None:
         """Hand the request to a task of its own and stay with the client until either ends."""
         snapshot, caller = self._identify(exchange)
-        body = await exchange.body()
+        who = self.crowd.enter(caller)
+        try:
+            body = await exchange.body()
+        except BaseException:
+            self.crowd.leave(who)
+            raise
         call = Call(exchange, route, snapshot, caller, body, self.settlement)
         task = self.running.begin(call)
+        task.add_done_callback(lambda _: self.crowd.leave(who))
         attendant = asyncio.current_task()
         task.add_done_callback(lambda _: _abandon(exchange, attendant))
         try:
@@ -191,20 +208,29 @@ class Application:
 
     async def _ready(self, exchange: Exchange) -> None:
         """The truth: could a paid request be served now?"""
-        parts = {
+        parts = self._parts()
+        ready = all(parts.values())
+        state = {"status": "ok" if ready else "unavailable", **parts}
+        await self._get(exchange, 200 if ready else 503, state)
+
+    def _parts(self) -> dict[str, bool]:
+        return {
             "snapshot": self.watcher.current is not None,
             "ledger": self.settlement.alive and self.settlement.available,
             "database": self.watcher.reachable,
             "serving": not self._closing,
         }
-        ready = all(parts.values())
-        state = {"status": "ok" if ready else "unavailable", **parts}
-        await self._get(exchange, 200 if ready else 503, state)
 
     async def _get(self, exchange: Exchange, status: int, value: Any) -> None:
+        kind = [(b"content-type", b"application/json")]
+        await self._read_only(exchange, status, kind, orjson.dumps(value))
+
+    async def _read_only(
+        self, exchange: Exchange, status: int, headers: list[Header], body: bytes
+    ) -> None:
         if exchange.method not in ("GET", "HEAD"):
             raise errors.wrong_method(exchange.method, exchange.path, "GET")
-        await exchange.answer(status, [(b"content-type", b"application/json")], orjson.dumps(value))
+        await exchange.answer(status, headers, body)
 
 
 def _abandon(exchange: Exchange, attendant: "asyncio.Task[None] | None") -> None:

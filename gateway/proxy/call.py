@@ -3,27 +3,31 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from gateway.events import Event
+from gateway.metrics import Stopwatch
 from gateway.policy import Target
-from gateway.pricing import Priced, Usage, cost_nanos, lines
+from gateway.pricing import Usage, cost_nanos, lines
 from gateway.pricing.usage import CLAMPED, Reading
 from gateway.proxy.errors import Rejected
 from gateway.proxy.http import Exchange, Header
+from gateway.proxy.parts import Admission as Admission
+from gateway.proxy.parts import Found as Found
+from gateway.proxy.parts import Recorder, Slices
 from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Request, Route, Stream
 from gateway.settlement import Settlement
 from gateway.snapshot import Caller, Snapshot
-from gateway.tokens import Estimate, count_text
+from gateway.tokens import count_text
 from keeptrusts.lib import ids
 from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
 
 HEARTBEAT_SECONDS = 30.0
 DISCONNECTED = "client_disconnected"
+CLIENT_CLOSED = 499
 UNKNOWN_ERROR = "internal_error"
 
 # What a provider may report above the bounds of a request before it is taken for a mistake. Servers
@@ -34,66 +38,21 @@ PROMPT_SLACK = 2
 """Times the bound by bytes: no tokenizer makes more tokens of a text than it has bytes."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Admission:
-    """What was decided before the request went upstream. ``priced`` None: it costs nothing.
-
-    ``worst`` is the most it can cost, ``hold`` what its wallet must hold: 0 where that is not
-    enforced. Nano-dollars. ``changes`` are body fields that must be sent for the bound to hold.
-    """
-
-    target: Target
-    estimate: Estimate
-    priced: Priced | None
-    changes: dict[str, Any]
-    worst: int
-    hold: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """An answer that is there already. ``avoided_cost`` in nano-dollars, ``cache`` for the header
-    and the event (``hit`` | ``bypass``), ``reason`` empty for a hit of the cache.
-    """
-
-    recorded: Recorded
-    reason: str = ""
-    cache: str = "hit"
-    avoided_cost: int = 0
-    headers: list[Header] = field(default_factory=list)
-
-
-class Slices(Protocol):
-    """The hold of a stream that grows with it."""
-
-    async def cover(self, stream: Stream) -> Rejected | None:
-        """Hold more before it is needed; what the stream is ended with where nobody pays on."""
-
-
-class Recorder(Protocol):
-    """Keeps the answers of calls that succeed: for the response cache, for repeated requests."""
-
-    def settling(self, call: "Call", recorded: Recorded) -> None:
-        """Right before the settle is handed over: the event may carry the record with it."""
-
-    def settled(self, call: "Call", recorded: Recorded) -> None:
-        """The answer is paid for. Called on the event loop: hand slow work on."""
-
-    def dropped(self, call: "Call") -> None:
-        """The call ended without an answer worth keeping."""
-
-
 class Call:
     """State of one request. The hold is closed, and the event handed over, exactly once.
 
-    ``extra`` are headers that stages add to the answer, ``at_end`` what they want to be told.
+    ``held`` nano-dollars are held on the wallet ``paying``, ``parts`` is the number of the next
+    extension. ``extra`` are headers that stages add to the answer, ``at_end`` what they want to be
+    told.
+    ``waiting`` is there while the request waits for money: it ends that with a refusal.
     """
 
     __slots__ = (
-        "_begun", "_closed", "_held", "_recorders", "_recording", "admission", "at_end",
-        "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "now", "paying",
-        "request", "reservation", "route", "settlement", "slices", "snapshot", "sent", "stopping",
-        "stream", "streamed", "targets", "task",
+        "_closed", "_held", "_recorders", "_recording", "admission", "at_end",
+        "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "held", "now",
+        "on_stall", "parts", "paying", "request", "reservation", "route", "settlement", "slices",
+        "snapshot", "sent",
+        "stopping", "stream", "streamed", "targets", "task", "watch", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +76,8 @@ class Call:
         self.targets: list[Target] = []
         self.admission: Admission | None = None
         self.paying: int | None = None
+        self.held = 0
+        self.parts = 1
         self.slices: Slices | None = None
         self.extra: list[Header] = []
         self.at_end: list[Callable[[Call], None]] = []
@@ -128,7 +89,10 @@ class Call:
         self.sent = False
         self.stopping = ""
         self.task: asyncio.Task[None] | None = None
-        self._begun = self.beaten_at = time.monotonic()
+        self.waiting: Callable[[Rejected], None] | None = None
+        self.on_stall: Callable[[Call], None] | None = None
+        self.watch = Stopwatch()
+        self.beaten_at = self.watch.begun
         self._held = False
         self._closed = False
         self.event = self._new_event()
@@ -165,14 +129,35 @@ class Call:
         """Whether the target's answers end with their client."""
         return self.admission is not None and self.admission.target.on_disconnect == "stop"
 
+    @property
+    def holds(self) -> bool:
+        """Whether a hold may be open for it."""
+        return self._held and not self._closed
+
     def holding(self) -> None:
         """From now on a hold may exist, whatever becomes of the reserve."""
         self._held = True
         self.event.reservation = self.reservation
 
+    def held_by(self, result: Result) -> None:
+        """The ledger holds so much now."""
+        self.paying, self.held = result.wallet_id, result.amount
+
+    def not_held(self) -> None:
+        """The ledger refused the hold, and no event was written."""
+        self._held = False
+        self.event.reservation = None
+
+    def begin_anew(self) -> None:
+        """A target gave nothing; what came of it is forgotten before the next one is asked."""
+        self.stream = None
+        self.sent = False
+        self._recording.clear()
+
     def went_out(self) -> None:
         """The provider has the request, and may want to be paid for it."""
         self.sent = True
+        self.watch.went_out()
 
     def moved_to(self, reservation: UUID, wallet_id: int | None) -> None:
         """Another hold pays from now on."""
@@ -186,7 +171,7 @@ class Call:
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the request was read."""
-        return int((time.monotonic() - self._begun) * 1000)
+        return int((time.monotonic() - self.watch.begun) * 1000)
 
     # What is kept of the answer
 
@@ -360,8 +345,16 @@ class Call:
     # The client's side
 
     def leave(self) -> None:
-        """The client has left."""
+        """The client has left; it gives up its place where it waits for money."""
         self.gone = True
+        if self.waiting is not None:
+            self.waiting(Rejected(CLIENT_CLOSED, "The client has left.", code=DISCONNECTED))
+
+    def stalled(self) -> None:
+        """The client is there and takes nothing: it is treated as one that has left."""
+        self.leave()
+        if self.on_stall is not None:
+            self.on_stall(self)
 
     def stop(self, reason: str) -> None:
         """End the work upstream now; what was counted is charged."""

@@ -15,7 +15,7 @@ from gateway.adapters import Adapter, Translator
 from gateway.proxy import answers, sse, upstream
 from gateway.proxy.call import DISCONNECTED, Call, Found
 from gateway.proxy.errors import Rejected, UpstreamFailure
-from gateway.proxy.http import Header
+from gateway.proxy.http import ClientStalled, Header
 from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Stream
 from gateway.proxy.upstream import Response
@@ -74,6 +74,7 @@ async def _plain(call: Call, response: Response, adapter: Adapter | None) -> Non
     """The answer goes out once it is paid for."""
     assert call.admission is not None
     body = await upstream.whole(response, call.admission.target)
+    call.watch.answered()
     answer = _object(body, call.admission.target.id)
     if adapter is not None:
         answer = adapter.answer(answer)
@@ -108,6 +109,7 @@ async def _stream(call: Call, response: Response, translator: Translator | None)
     call.stream = stream = call.route.stream(call.request)
     headers = [*EVENTS, *upstream.handed_back(response), *answers.common(call)]
     cut = await _pass_on(call, response, translator, headers)
+    call.watch.answered()
     if cut is None and not (stream.delivered or stream.error or stream.usage):
         cut = empty(call)
     if isinstance(cut, UpstreamFailure) and not (call.exchange.started or _delivered(stream)):
@@ -116,6 +118,8 @@ async def _stream(call: Call, response: Response, translator: Translator | None)
         # It broke off before it told its usage; what the prompt took was said at its beginning.
         stream.usage = call.route.read_usage({"usage": translator.usage})
     result = await _close_stream(call, cut)
+    if call.gone:
+        return
     if not call.exchange.started:
         await call.exchange.start(200, headers)
     tail = answers.comment(call, result)
@@ -137,10 +141,12 @@ async def _pass_on(
                 call.keep(events)
                 if call.slices is not None and (cut := await call.slices.cover(stream)):
                     return cut
+                if stream.error and not (call.exchange.started or stream.delivered):
+                    return _error_first(stream.error)
                 if forward and not call.gone:
                     if not call.exchange.started:
                         await call.exchange.start(200, headers)
-                    await call.exchange.part(forward)
+                    await _send(call, forward)
     except UpstreamFailure as failure:
         return failure
     except sse.NotEvents:
@@ -148,6 +154,13 @@ async def _pass_on(
     except asyncio.CancelledError:
         return _interrupted(call)
     return None
+
+
+async def _send(call: Call, forward: bytes) -> None:
+    try:
+        await call.exchange.part(forward)
+    except ClientStalled:
+        call.stalled()
 
 
 async def _blocks(call: Call, response: Response) -> AsyncGenerator[bytes, None]:
@@ -214,6 +227,14 @@ def empty(call: Call) -> UpstreamFailure:
     """The provider said nothing at all."""
     return UpstreamFailure(
         502, f"The provider '{call.event.target}' answered with nothing.", code="upstream_empty"
+    )
+
+
+def _error_first(error: Any) -> UpstreamFailure:
+    """A stream that begins with an error is none: the client is told as in a plain answer."""
+    body = orjson.dumps({"error": error if isinstance(error, Mapping) else {"message": str(error)}})
+    return UpstreamFailure(
+        502, "The provider's stream begins with an error.", code=UPSTREAM_ERROR, passed=body
     )
 
 

@@ -115,6 +115,13 @@ def too_large(limit: int) -> Rejected:
     )
 
 
+def too_slow(seconds: float) -> Rejected:
+    """The body did not arrive in time."""
+    return Rejected(
+        408, f"The request body did not arrive within {seconds:g} seconds.", code="request_timeout"
+    )
+
+
 def unknown_model(model: str) -> Rejected:
     """No target serves it."""
     return Rejected(

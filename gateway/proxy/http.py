@@ -1,11 +1,17 @@
 """One exchange over ASGI: read the body, answer whole or in parts, notice what was sent."""
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from gateway.proxy import errors
 
 MAX_BODY = 10 * 1024 * 1024
+BODY_SECONDS = 60.0
+"""For a whole request body to arrive."""
+READ_SECONDS = 60.0
+"""A client that takes nothing for so long is taken for one that has left."""
 
 Header = tuple[bytes, bytes]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -14,6 +20,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 class ClientGone(Exception):
     """The client left before its request was read."""
+
+
+class ClientStalled(Exception):
+    """The client is connected and reads nothing."""
 
 
 class Exchange:
@@ -31,7 +41,16 @@ class Exchange:
         self._send = send
 
     async def body(self) -> bytes:
-        """The request body; raises 413 for a long one, ``ClientGone`` where it never ends."""
+        """The request body; raises 413 for a long one, 408 for a slow one, ``ClientGone`` where it
+        never ends.
+        """
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._body()
+        except TimeoutError:
+            raise errors.too_slow(BODY_SECONDS) from None
+
+    async def _body(self) -> bytes:
         length = self.headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > MAX_BODY:
             raise errors.too_large(MAX_BODY)
@@ -70,10 +89,16 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def part(self, body: bytes) -> None:
-        """Some bytes of the answer."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        """Some bytes of the answer; raises ``ClientStalled`` where nobody reads them."""
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        except TimeoutError:
+            raise ClientStalled from None
 
     async def finish(self, body: bytes = b"") -> None:
-        """The last bytes of the answer."""
-        await self._send({"type": "http.response.body", "body": body})
-        self.complete = True
+        """The last bytes of the answer; those that nobody reads are dropped in the end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ_SECONDS):
+                await self._send({"type": "http.response.body", "body": body})
+                self.complete = True

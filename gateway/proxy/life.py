@@ -10,14 +10,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from gateway.proxy import admission, answers, delivery, errors, refusals
+import structlog
+
+from gateway.proxy import admission, answers, budgets, delivery, errors, measuring, refusals
 from gateway.proxy.call import DISCONNECTED, Call
 from gateway.proxy.errors import Rejected
 from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.paying import Paying
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.stages import Stage
-from gateway.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +45,21 @@ class Life:
 
     async def lead(self, call: Call) -> None:
         """All of it. Never raises; ends with an answer, a closed hold and an event."""
+        structlog.contextvars.bind_contextvars(request_id=call.id)
         try:
             await self._serve(call)
         except Rejected as rejected:
             await self._reject(call, rejected)
         except asyncio.CancelledError:
-            log.warning("request %s was stopped: %s", call.id, call.stopping or "shutdown")
+            log.warning("the request was stopped: %s", call.stopping or "shutdown")
         except Exception:
-            log.exception("request %s failed", call.id)
+            log.exception("the request failed")
             await self._fail(call)
         finally:
             if not call.closed:
                 _abandon(call)
             call.ended()
+            measuring.observe(call)
 
     async def _serve(self, call: Call) -> None:
         await _off_the_loop(call, admission.read)
@@ -65,22 +68,12 @@ class Life:
             if found is not None:
                 await delivery.replay(call, found)
                 return
-        await _off_the_loop(call, _price)
-        await self._check_budget(call)
+        await _off_the_loop(call, self._forwarding.plan)
+        assert call.admission is not None
+        await budgets.check(call, call.admission, self._spending)
         await self._paying.reserve(call)
         if not call.gone:
             await self._forwarding.run(call)
-
-    async def _check_budget(self, call: Call) -> None:
-        """A budget alert with the action ``block`` refuses what costs anything."""
-        assert call.admission is not None
-        percent = budget_block(call.snapshot)
-        if percent is None or call.admission.worst == 0:
-            return
-        spending = await self._spending.of(call.caller.team.id)
-        used = spending.used_percent if spending is not None else None
-        if used is not None and used >= percent:
-            raise refusals.blocked(call, "budget_alert_block", spending)
 
     async def _reject(self, call: Call, rejected: Rejected) -> None:
         """Everything that is not the model's answer; the hold returns whole."""
@@ -102,7 +95,7 @@ class Life:
         try:
             await self._reject(call, errors.internal())
         except Exception:
-            log.exception("request %s could not be answered", call.id)
+            log.exception("the request could not be answered")
 
 
 async def _off_the_loop(call: Call, work: Callable[[Call], None]) -> None:
@@ -111,19 +104,6 @@ async def _off_the_loop(call: Call, work: Callable[[Call], None]) -> None:
         await asyncio.to_thread(work, call)
     else:
         work(call)
-
-
-def _price(call: Call) -> None:
-    """The price at the first target; a debt is told before a wallet is asked."""
-    priced = admission.price(call, call.targets[0])
-    admission.choose(call, priced)
-    admission.check_debt(call, priced)
-
-
-def budget_block(snapshot: Snapshot) -> float | None:
-    """The lowest percentage of the budget from which requests are refused."""
-    alerts = snapshot.policy.document.cost_tracking.budget_alerts
-    return min((a.threshold_percent for a in alerts if a.action == "block"), default=None)
 
 
 def _abandon(call: Call) -> None:

@@ -25,6 +25,15 @@ class Running:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def calls(self) -> list[Call]:
+        """The requests as they are now."""
+        return list(self._calls)
+
+    @property
+    def draining(self) -> int:
+        """Streams that are read to their end without a client."""
+        return len(self._draining)
+
     def start(self) -> None:
         """Begin the heartbeats; call it from the running event loop."""
         self._beats = asyncio.create_task(self._beat())
@@ -32,6 +41,7 @@ class Running:
     def begin(self, call: Call) -> "asyncio.Task[None]":
         """Serve a request in a task that survives its client."""
         call.task = task = asyncio.create_task(self._life.lead(call))
+        call.on_stall = self.left
         self._calls.add(call)
         task.add_done_callback(lambda _: self._end(call))
         return task

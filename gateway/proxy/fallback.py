@@ -1,0 +1,175 @@
+"""From one target to the next: what the request costs there, and who pays the difference.
+
+Another target may be another provider with another price. Money is looked at again before anything
+is sent to it, as strictly as before the first.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
+from decimal import Decimal
+from typing import NoReturn
+
+from gateway.policy import Target
+from gateway.proxy import admission, budgets, errors, refusals
+from gateway.proxy.call import Admission, Call
+from gateway.proxy.errors import Rejected
+from gateway.proxy.spending import SpendingBook
+from wallets import cascade, limits
+from wallets.errors import Conflict, LedgerUnavailable, NotFound, Refused
+from wallets.ledger import CounterUse, Extend, Result
+
+LEDGER_SECONDS = 10.0
+LARGE_BODY = 65_536
+TOO_DEAR = "max_price_ratio"
+_NO_PRICE = frozenset({"model_not_priced", "feature_not_priced"})
+
+
+class Skipped(Exception):
+    """The request may not run at a target. ``rejected`` says so to the caller, where it is theirs
+    to know (their money); None: the target is left out in silence.
+    """
+
+    def __init__(self, reason: str, rejected: Rejected | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.rejected = rejected
+
+
+class Fallback:
+    """Moves one request between its targets. What it held for one it keeps for the next."""
+
+    def __init__(self, call: Call, spending: SpendingBook) -> None:
+        assert call.admission is not None
+        self._call = call
+        self._spending = spending
+        self._first = call.admission
+        self._known = {call.admission.target.id: call.admission}
+        self._unknown = False
+
+    async def move(self, target: Target) -> Admission:
+        """From now on the request runs at ``target``, and the hold covers what it costs there.
+
+        Raises ``Skipped``, with the request where it was.
+        """
+        before = self._call.admission
+        assert before is not None
+        if target.id == before.target.id:
+            return before
+        try:
+            admitted = await self._priced(target)
+            self._check_ratio(admitted)
+            await self._check_caller(admitted)
+            await self._cover(admitted)
+        except Skipped:
+            self._choose(before)
+            raise
+        except Rejected as rejected:
+            self._choose(before)
+            silent = rejected.code in _NO_PRICE
+            raise Skipped(rejected.code or "", None if silent else rejected) from rejected
+        return admitted
+
+    async def _priced(self, target: Target) -> Admission:
+        found = self._known.get(target.id)
+        if found is None:
+            # Long bodies are counted in a thread: others are served meanwhile.
+            if len(self._call.body) > LARGE_BODY:
+                found = await asyncio.to_thread(admission.price, self._call, target)
+            else:
+                found = admission.price(self._call, target)
+            self._known[target.id] = found
+        return found
+
+    def _check_ratio(self, admitted: Admission) -> None:
+        ratio = self._call.snapshot.policy.document.cost_tracking.max_price_ratio
+        if ratio is not None and admitted.worst > Decimal(str(ratio)) * self._first.worst:
+            raise Skipped(TOO_DEAR)
+
+    async def _check_caller(self, admitted: Admission) -> None:
+        """What was not looked at, or long ago, where the first target was free."""
+        admission.check_debt(self._call, admitted)
+        await budgets.check(self._call, admitted, self._spending)
+
+    def _choose(self, admitted: Admission) -> None:
+        admission.choose(self._call, admitted)
+        self._call.event.hold = max(self._call.held, admitted.hold)
+
+    async def _cover(self, admitted: Admission) -> None:
+        """Hold what is missing. Chosen before, for the hold says what it is for."""
+        call = self._call
+        self._choose(admitted)
+        if admitted.hold <= call.held:
+            return
+        if self._unknown:
+            raise errors.unavailable("The wallets did not answer in time; try again.")
+        if call.held == 0:
+            await self._reserve(admitted)
+            return
+        # A stream whose hold would grow with it is held in full where it is not at home.
+        call.slices = None
+        while admitted.hold > call.held:
+            await self._extend(admitted.hold - call.held)
+
+    async def _reserve(self, admitted: Admission) -> None:
+        """Where nothing was held so far. The event is written at the end, not with a refusal."""
+        call = self._call
+        operation = replace(admission.reserve(call, admitted), attachment=None)
+        call.holding()
+        result = await self._answer(call.settlement.submit(operation))
+        if result.refusal is not None:
+            call.not_held()
+            await self._refuse(result.refusal)
+        call.held_by(result)
+
+    async def _extend(self, amount: int) -> None:
+        """One part more. A part of which nobody knew whether it was held is answered as it is."""
+        call = self._call
+        operation = Extend(
+            id=call.reservation,
+            organization_id=call.caller.organization_id,
+            actor=call.caller.actor,
+            part=call.parts,
+            amount=amount,
+            counters=self._counters(),
+        )
+        result = await self._answer(call.settlement.submit(operation))
+        if result.refusal is not None:
+            await self._refuse(result.refusal)
+        call.parts += 1
+        call.held_by(result)
+
+    def _counters(self) -> tuple[CounterUse, ...]:
+        """Limits of the consumer, and caps on drawing from the wallet that pays."""
+        call = self._call
+        caller, snapshot = call.caller, call.snapshot
+        found = tuple(limits.uses(snapshot.limits, caller.consumer, call.now))
+        if caller.wallet is None:
+            return found
+        chain = cascade.candidates(caller.wallet, snapshot.wallets, caller.consumer, call.now)
+        return found + next((c.counters for c in chain if c.wallet.id == call.paying), ())
+
+    async def _answer(self, asked: Awaitable[Result]) -> Result:
+        """Raises a 503 where nobody knows what came of it; then no more is asked of the ledger."""
+        try:
+            async with asyncio.timeout(LEDGER_SECONDS):
+                result = await asked
+        except LedgerUnavailable as refusal:
+            self._unknown = True
+            raise refusals.of(self._call, refusal, None) from refusal
+        except TimeoutError as error:
+            self._unknown = True
+            raise errors.unavailable("The wallets did not answer in time; try again.") from error
+        if isinstance(result.refusal, LedgerUnavailable):
+            self._unknown = True
+            raise refusals.of(self._call, result.refusal, None)
+        return result
+
+    async def _refuse(self, refusal: Refused) -> NoReturn:
+        if isinstance(refusal, Conflict | NotFound):
+            # The hold is gone (swept, say): nothing the caller could do about it.
+            raise Skipped(refusal.code)
+        month = None
+        if refusals.is_about_money(refusal):
+            month = await self._spending.of(self._call.caller.team.id)
+        raise refusals.of(self._call, refusal, month)
