@@ -33,11 +33,6 @@ def _several(targets: Any) -> bool:
     return isinstance(targets, list) and len(targets) > 1
 
 
-def _notifies(alerts: Any) -> bool:
-    steps = alerts if isinstance(alerts, list) else []
-    return any(isinstance(step, dict) and step.get("action") == "notify" for step in steps)
-
-
 _GROUP = ("consumer_groups", "*")
 
 NOT_ENFORCED = (
@@ -50,7 +45,6 @@ NOT_ENFORCED = (
     NotEnforced(("cost_tracking", "on_exhausted_stream"), _given, "streams are held in full"),
     NotEnforced(("cost_tracking", "contention_wait_seconds"), _given, "requests do not wait"),
     NotEnforced(("cost_tracking", "max_price_ratio"), _given, "requests do not change target"),
-    NotEnforced(("cost_tracking", "budget_alerts"), _notifies, "nobody is notified"),
     NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),
     NotEnforced(("providers", "targets"), _several, "only the first target of a model is used"),
 )

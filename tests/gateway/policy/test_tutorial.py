@@ -25,9 +25,7 @@ def test_warns_of_what_this_version_does_not_enforce(environ: dict[str, str]) ->
         for problem in policy.lint(TUTORIAL, environ)
         if "not enforced" in problem.message
     ]
-    assert found == [
-        (17, "accepted, not enforced by this version: nobody is notified"),
-    ]
+    assert found == []
 
 
 def test_start_lines_are_those_of_the_tutorial(tutorial: policy.PolicyFile) -> None:
