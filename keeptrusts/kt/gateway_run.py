@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import typer
@@ -13,6 +14,7 @@ from keeptrusts.supervisor import ports
 
 APPLICATION = "gateway.asgi:application"
 POLICY_VARIABLE = "KEEPTRUSTS_POLICY_CONFIG"
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LOCK_FILE = "gateway.lock"
 
 
@@ -88,9 +90,14 @@ def _supervise(sockets: list[socket.socket]) -> None:
     from keeptrusts.kt.workers import programs
     from keeptrusts.supervisor.supervisor import Supervisor
 
-    with Supervisor(
-        programs("gateway", APPLICATION, sockets), report=_report, forward_hangup=True
-    ) as supervisor:
+    with (
+        tempfile.TemporaryDirectory(prefix="keeptrusts-metrics-") as shared,
+        Supervisor(
+            programs("gateway", APPLICATION, sockets), report=_report, forward_hangup=True
+        ) as supervisor,
+    ):
+        # Whichever process answers /metrics, it answers for all of them.
+        os.environ[METRICS_VARIABLE] = shared
         supervisor.start()
         if supervisor.wait_ready():
             _info("Gateway ready")

@@ -1,14 +1,16 @@
 """Clients that send too much, too slowly, or nothing at all."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from gateway.proxy import http
 from keeptrusts.lib import bounded_http
-from tests.gateway.conftest import Serve
-from tests.gateway.serving import RunningGateway
+from tests.gateway.conftest import Serve, World
+from tests.gateway.serving import RunningGateway, chat, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,3 +82,32 @@ def test_a_second_request_on_a_connection_has_its_own_bound(line: socket.socket)
     for _ in range(2):
         line.sendall(b"GET /healthz HTTP/1.1\r\nhost: here\r\nx-long: " + long + b"\r\n\r\n")
         assert line.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_reads_nothing_pays_and_holds_no_place(
+    monkeypatch: pytest.MonkeyPatch, world: World, gateway: RunningGateway
+) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
+    world.upstream.behave(words=("x" * 100_000,) * 300)
+    body = json.dumps(chat(stream=True)).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\nx-consumer-group: {world.key}\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as deaf:
+        deaf.sendall(head.encode() + body)
+        event = world.event(verdict="allow")
+    assert event.cost == 17_100
+    assert "client_disconnected" in event.flags
+    eventually(lambda: len(gateway.application.running) == 0)
+
+
+def test_a_body_that_does_not_come_is_408(
+    monkeypatch: pytest.MonkeyPatch, world: World, line: socket.socket
+) -> None:
+    monkeypatch.setattr(http, "BODY_SECONDS", 0.2)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\nx-consumer-group: {world.key}\r\n"
+    line.sendall(head.encode() + b"connection: close\r\ncontent-length: 100\r\n\r\n{")
+    answer = _everything(line)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"request_timeout" in answer
