@@ -133,10 +133,10 @@ class Model(Line):
         """Both sides are looked at before the old hold goes back."""
         hold, to = self.holds[op["hold"]], op["to"]
         ranks = [self.wallets[id]["rank"] for id in (hold["wallet"], to["candidates"][0][0])]
+        if hold["state"] == "held" and hold["kind"] != "usage":
+            return no("not_found")
         if hold["state"] != "held" or ranks[0] > ranks[1]:
             return no("conflict")
-        if hold["kind"] != "usage":
-            return no("not_found")
         to["turn"] = (0, op["hold"])
         return self._reserve(to, op["hold"])
 

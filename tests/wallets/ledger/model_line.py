@@ -110,7 +110,7 @@ class Line:
         if op["do"] == "extend":
             hold = self.holds[op["hold"]]
             others = self._payable(hold["wallet"], op["amount"] + hold["amount"])
-            short = answer["code"] == "insufficient_balance"
+            short = answer["code"] == "insufficient_balance" and "contention" in op["waiting"]
             return (hold["wallet"], "contention") if short and others else None
         for id, caps in op["tried"] if "contention" in op["waiting"] else []:
             w = self.wallets[id]

@@ -61,9 +61,11 @@ class Books(RuleBasedStateMachine):
             for ref in made.refs.values():
                 self.model.add_wallet(ref.id, made.id, ref.rank)
         self.pending: list[Op] = []
-        self.asked: dict[Any, Op] = {}
-        self._settle_in(self.tenant, 100)
+        self._settle_in(self.tenant, 160)
         self._settle_in(self.bystander, 300)
+        self.asked: dict[Any, Op] = {}
+        for names in (("team", "org"), ("team",), ("org",)):
+            self._add(self._hold(uuid7(), self.tenant, names, 12))
         self.foreign_hold = uuid7()
         self._add(self._hold(self.foreign_hold, self.bystander, ("team",), 30))
         self._add({"do": "credit", "org": self.bystander.id, "type": "payment_capture", "amount": 7,
@@ -80,6 +82,11 @@ class Books(RuleBasedStateMachine):
 
     def _of_bystander(self) -> Any:
         return (wallets_of(self.bystander), entries_of(self.bystander), holds_of(self.bystander))
+
+    def _running(self) -> list[Any]:
+        """Own holds that are open, oldest first."""
+        held = [id for id, hold in self.model.holds.items() if hold["state"] == "held"]
+        return sorted(set(held) - {self.foreign_hold})
 
     def _id(self, name: str) -> int:
         made = self.bystander if name == "foreign" else self.tenant
@@ -197,6 +204,38 @@ class Books(RuleBasedStateMachine):
         if hold in self.asked:
             self._add(dict(self.asked[hold]), send)
 
+    @rule(target=holds, amounts=st.lists(st.integers(10, 40), min_size=2, max_size=4))
+    def crowd_a_wallet(self, amounts: list[int]) -> Any:
+        """More than the team has, so that somebody has to wait."""
+        ids = [uuid7() for _ in amounts]
+        for id, amount in zip(ids, amounts, strict=True):
+            op = self._hold(id, self.tenant, ("team",), amount) | {"waiting": ("contention",)}
+            self.asked[id] = op
+            self._add(dict(op))
+        return multiple(*ids)
+
+    @rule(shuffled=st.randoms(use_true_random=False), close=st.booleans())
+    def everybody_asks_again(self, shuffled: Any, close: bool) -> None:
+        """In any order, perhaps after the oldest running hold has come to its end."""
+        self._send()
+        for id in self._running()[: int(close)]:
+            self._add({"do": "settle", "org": self.tenant.id, "hold": id, "cost": 1})
+        waiting = sorted(id for id in self.model.places if id in self.asked)
+        shuffled.shuffle(waiting)
+        for id in waiting:
+            self._add(dict(self.asked[id]))
+
+    @rule(amount=st.integers(5, 60), waiting=REASONS, send=SENDS)
+    def extend_what_runs(self, amount: int, waiting: tuple[str, ...], send: bool) -> None:
+        self._send()
+        for id in self._running():
+            parts = self.model.holds[id]["parts"]
+            uses = [(key, 150) for key in self.model.holds[id]["counters"]]
+            self._add({"do": "extend", "org": self.tenant.id, "hold": id, "amount": amount,
+                       "part": parts, "uses": uses, "waiting": waiting})  # fmt: skip
+        if send:
+            self._send()
+
     @rule(
         how=st.sampled_from(["has waited long", "has died", "was dismissed"]), n=st.integers(0, 9)
     )
@@ -215,11 +254,12 @@ class Books(RuleBasedStateMachine):
                 row.update(dismissed=True)
 
     @rule(target=holds, hold=holds, names=CASCADES, amount=AMOUNTS, send=SENDS,
-          limits=st.lists(st.sampled_from([40, 150]), max_size=2))  # fmt: skip
+          limits=st.lists(st.sampled_from([40, 150]), max_size=2), n=st.integers(0, 5))  # fmt: skip
     def move(
-        self, hold: Any, names: tuple[str, ...], amount: Any, limits: list[int], send: bool
+        self, hold: Any, names: tuple[str, ...], amount: Any, limits: list[int], send: bool, n: int
     ) -> Any:
         id = uuid7()
+        hold = dict(enumerate(self._running())).get(n, hold)
         to = self._hold(id, self.tenant, names[:1], 1) if "foreign" in names else (
             self._hold(id, self.tenant, names, 1)
         )  # fmt: skip
