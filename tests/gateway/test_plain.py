@@ -54,7 +54,7 @@ def test_the_event_is_there_before_the_answer(world: World, serve: Serve) -> Non
     assert event.hold == Reservation.objects.get().amount
     assert event.tags == {"project": "haiku"}
     assert len(event.end_user) == 64
-    assert event.attempts == [{"target": "openai", "status": 200}]
+    assert [(row["target"], row["status"]) for row in event.attempts] == [("openai", 200)]
     assert event.flags == []
     assert event.price_version != ""
     assert event.config_version != ""
