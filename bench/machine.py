@@ -53,3 +53,12 @@ def busy_seconds() -> float | None:
         return None
     user, nice, system, _idle, _wait, *interrupts = map(int, fields)
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid: int) -> float | None:
+    """Resident memory of a process; None where /proc does not say."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -11,13 +11,13 @@ import django
 
 
 def prepare() -> dict[str, Any]:
-    """An empty database gets an organisation, and a team whose wallet pays for everything."""
+    """An empty database gets an organisation and teams; the first one's wallet is the hot one."""
     from bench.world import build
     from wallets.models import Team
 
-    world = build(teams=1)
-    team = Team.objects.get(organization=world.organization_id)
-    return {"organization": "bench", "team": f"team_{team.slug}"}
+    world = build(teams=50)
+    teams = Team.objects.filter(organization=world.organization_id).order_by("id")
+    return {"organization": "bench", "teams": [f"team_{team.slug}" for team in teams]}
 
 
 def check() -> dict[str, Any]:
@@ -36,6 +36,7 @@ def check() -> dict[str, Any]:
         "line": str(report),
         "ok": report.ok,
         "events": DecisionEvent.objects.count(),
+        "cached": DecisionEvent.objects.filter(verdict="cached").count(),
         **{name: int(value or 0) for name, value in charges.items()},
     }
 

@@ -9,6 +9,7 @@ import sys
 import time
 from array import array
 from dataclasses import dataclass, field
+from functools import partial
 
 import uvloop
 
@@ -25,11 +26,11 @@ class Plan:
     connections: int
     seconds: float
     warm_up: float
-    key: str
+    keys: list[str]
     stream: bool = False
 
-    def request(self) -> bytes:
-        """The bytes every client sends."""
+    def request(self, client: int) -> bytes:
+        """The bytes a client sends, time and again, under its key."""
         body = (
             b'{"model":"gpt-4o-mini","max_tokens":25,%s"messages":[{"role":"user","content":'
             b'"Which of the numbers in this ledger is the one to look at first?"}]}'
@@ -37,7 +38,7 @@ class Plan:
         return (
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nx-consumer-group: %s\r\n"
             b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
-        ) % (self.key.encode(), len(body), body)
+        ) % (self.keys[client % len(self.keys)].encode(), len(body), body)
 
 
 @dataclass
@@ -114,13 +115,13 @@ def _complete(data: bytes, end: int) -> bool:
 
 async def run(plan: Plan) -> Tally:
     """Everything; raises TimeoutError when answers do not come."""
-    tally, loop, request = Tally(), asyncio.get_running_loop(), plan.request()
+    tally, loop = Tally(), asyncio.get_running_loop()
     tally.begins = time.perf_counter() + plan.warm_up
     tally.ends = tally.begins + plan.seconds
     clients = []
-    for _ in range(plan.connections):
+    for n in range(plan.connections):
         _, client = await loop.create_connection(
-            lambda: Client(request, tally), "127.0.0.1", plan.port
+            partial(Client, plan.request(n), tally), "127.0.0.1", plan.port
         )
         clients.append(client.finished)
     await asyncio.wait_for(asyncio.gather(*clients), plan.warm_up + plan.seconds + PATIENCE_SECONDS)

@@ -1,55 +1,25 @@
 """Measures direct, enforcement off and enforcement on in turn, with one and two processes."""
 
 import json
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import psycopg
 
 from bench import database, machine
 from bench.figures import Table, median, number
+from bench.gateway import sites
 from bench.gateway.load import Plan
-from bench.gateway.processes import Child, output_of, running
-from keeptrusts.supervisor import ports
+from bench.gateway.processes import output_of
+from bench.gateway.sites import TEAMS, Gateway, Site
 
 CONCURRENCY = (1, 16, 64, 256)
-STREAMS = (1, 64)
-KEY = "kt_cg_benchmark_0123456789abcdef"
-SETTINGS = {"DJANGO_SETTINGS_MODULE": "keeptrusts.settings", "KEEPTRUSTS_ENV": "embedded"}
-PATHS = ("direct", "off", "on")
-SHARE, RATE, ADDED_MS = 0.60, 1_000, 5.0
-
-
-@dataclass
-class Site:
-    """Everything one run stands on."""
-
-    url: str
-    directory: Path
-    stub: Child
-    stub_port: int
-    team: str
-    seconds: float
-    answered: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PATHS, 0))
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Settings of the gateway processes and of those that look at its database."""
-        return SETTINGS | {"DATABASE_URL": self.url, "KEEPTRUSTS_DATA": str(self.directory)}
-
-
-@dataclass
-class Gateway:
-    """A running gateway, or the stub itself."""
-
-    path: str
-    port: int
-    child: Child
+STREAMS = (1, 16, 64)
+PAID = ("on", "hit", "mixed", "long")
+SHARE, RATE, ADDED_MS = 0.65, 1_000, 5.0
+FIRST_BYTE_MS, HITS = 5.0, 2.0
+EVENTS = 12
+"""Events of a stream of the stub."""
 
 
 @dataclass(frozen=True)
@@ -66,70 +36,23 @@ def run(*, short: bool) -> None:
     """Print the tables; about four minutes, one when ``short``."""
     rounds, seconds = (1, 1.0) if short else (3, 2.0)
     print("\n## Gateway: closed-loop clients, stub upstream, gateway and database on one machine")
-    with _site(seconds) as site:
+    with sites.open_site(seconds) as site:
         print(database.description(site.url))
         found: dict[Case, dict[str, float]] = {}
         for workers in (1, 2):
             found |= _measured(site, workers, rounds)
             print(_table(found, workers, stream=False))
         print(_table(found, 1, stream=True))
-        print(_verdict(found))
+        more = _one_at_a_time(site, rounds)
+        print(_more_table(more))
+        print(_verdict(found, more))
+        print(_memory(site, 10_000 if short else 100_000))
         _check_books(site)
-
-
-@contextmanager
-def _site(seconds: float) -> Iterator[Site]:
-    with ExitStack() as stack:
-        url = stack.enter_context(database.scratch(stack.enter_context(database.server())))
-        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="keeptrusts-bench-"))
-        stub = stack.enter_context(running("bench.gateway.stub"))
-        site = Site(url, Path(place), stub, int(stub.line()), "", seconds)
-        prepared = output_of("bench.gateway.books", "prepare", **site.environment)
-        site.team = json.loads(prepared)["team"]
-        yield site
-
-
-@contextmanager
-def _gateway(site: Site, path: str, workers: int) -> Iterator[Gateway]:
-    policy = site.directory / f"policy-{path}.yaml"
-    # JSON is YAML.
-    policy.write_text(json.dumps(_policy(site, enforced=path == "on")))
-    port = ports.unused()
-    log = site.directory / f"gateway-{path}-{workers}.log"
-    command = ("keeptrusts.kt", "gateway", "run", "--policy-config", str(policy))
-    options = ("--port", str(port), "--workers", str(workers), "--data", str(site.directory))
-    environment = site.environment | {"LOG_LEVEL": "WARNING", "OPENAI_API_KEY": "unused"}
-    with (
-        log.open("wb") as errors,
-        running(*command, *options, stderr=errors, **environment) as child,
-    ):
-        try:
-            child.wait_for("Gateway ready")
-            yield Gateway(path, port, child)
-        except BaseException:
-            print(log.read_text()[-2000:])
-            raise
-
-
-def _policy(site: Site, *, enforced: bool) -> dict[str, Any]:
-    target = {
-        "id": "stub",
-        "provider": "openai",
-        "base_url": f"http://127.0.0.1:{site.stub_port}/v1",
-    }
-    group = {"name": "bench", "api_key": KEY, "wallet_team_id": site.team}
-    return {
-        "version": "1",
-        "organization": "bench",
-        "providers": {"targets": [target]},
-        "consumer_groups": [group],
-        "cost_tracking": {"wallet_enforcement": enforced},
-    }
 
 
 def _measured(site: Site, workers: int, rounds: int) -> dict[Case, dict[str, float]]:
     """Medians of every case with so many processes; paths take turns, so drift hits all alike."""
-    with _gateway(site, "off", workers) as off, _gateway(site, "on", workers) as on:
+    with sites.gateway(site, "off", workers) as off, sites.gateway(site, "on", workers) as on:
         targets = [Gateway("direct", site.stub_port, site.stub), off, on]
         cases = [(n, False) for n in CONCURRENCY]
         cases += [(n, True) for n in STREAMS] if workers == 1 else []
@@ -146,15 +69,15 @@ def _measured(site: Site, workers: int, rounds: int) -> dict[Case, dict[str, flo
 
 
 def _once(site: Site, target: Gateway, connections: int, stream: bool) -> dict[str, float]:
-    plan = Plan(target.port, connections, site.seconds, 0.2 * site.seconds, KEY, stream)
+    keys = sites.keys(TEAMS if target.path == "mixed" else 1)
+    plan = Plan(target.port, connections, site.seconds, 0.2 * site.seconds, keys, stream)
     clock = _Clock(site, target)
     figures = json.loads(output_of("bench.gateway.load", json.dumps(asdict(plan))))
     if figures["refused"]:
         raise SystemExit(f"bench: {target.path} refused requests: {figures['refusals']}")
     site.answered[target.path] += figures["answered"]
-    return {name: figures[name] for name in ("rate", "p50", "p99", "first")} | clock.read(
-        figures["answered"]
-    )
+    names = ("rate", "p50", "p99", "first", "answered")
+    return {name: figures[name] for name in names} | clock.read(figures["answered"])
 
 
 class _Clock:
@@ -224,7 +147,46 @@ def _table(found: dict[Case, dict[str, float]], workers: int, *, stream: bool) -
     return table
 
 
-def _verdict(found: dict[Case, dict[str, float]]) -> str:
+def _one_at_a_time(site: Site, rounds: int) -> dict[tuple[str, int], dict[str, float]]:
+    """Answers from the cache, and many wallets instead of one: a gateway process for each."""
+    found = {}
+    for path in ("hit", "mixed"):
+        with sites.gateway(site, path, 1) as target:
+            for connections in (1, 64):
+                rows = [_once(site, target, connections, False) for _ in range(rounds)]
+                found[path, connections] = {
+                    name: median([row[name] for row in rows]) for name in rows[0]
+                }
+    return found
+
+
+def _more_table(more: dict[tuple[str, int], dict[str, float]]) -> Table:
+    names = {"hit": "cache hit", "mixed": f"{TEAMS} keys and wallets"}
+    table = Table(
+        "### Plain answers, one gateway process, enforcement on",
+        *("path", "clients", "requests/s", "p50 ms", "p99 ms", "gateway CPU ms"),
+    )
+    for (path, connections), row in more.items():
+        table.add(names[path], str(connections), row["rate"], row["p50"], row["p99"], row["cpu"])
+    return table
+
+
+def _memory(site: Site, requests: int) -> Table:
+    """Resident memory of one process while it serves so many requests."""
+    table = Table("### Memory of one gateway process", "requests served", "MiB")
+    with sites.gateway(site, "long", 1) as target:
+        served, due = 0, 0
+        while served < requests:
+            served += int(_once(site, target, 64, False)["answered"])
+            if served >= due:
+                table.add(f"{served:,}", machine.resident_mib(target.child.pid))
+                due = served + requests // 10
+    return table
+
+
+def _verdict(
+    found: dict[Case, dict[str, float]], more: dict[tuple[str, int], dict[str, float]]
+) -> str:
     def figure(name: str, workers: int, path: str, connections: int) -> float:
         return found[Case(workers, path, connections, False)][name]
 
@@ -232,23 +194,32 @@ def _verdict(found: dict[Case, dict[str, float]]) -> str:
     best = max(figure("rate", 2, "on", n) for n in CONCURRENCY)
     direct = figure("p50", 1, "direct", 1)
     added = {path: figure("p50", 1, path, 1) - direct for path in ("off", "on")}
+    streams = {path: found[Case(1, path, 16, True)]["first"] for path in ("direct", "on")}
+    chunks = EVENTS * found[Case(1, "on", 64, True)]["rate"]
+    hits = more["hit", 64]["rate"] / figure("rate", 1, "on", 64)
     return (
         f"\non / off at 64 clients: {shares[1]:.0%} with one process, {shares[2]:.0%} with two "
         f"(target {SHARE:.0%})\n"
         f"most with two processes, enforcement on: {number(best)} requests/s (target {RATE:,})\n"
         f"added p50 at one client: {added['on']:.2f} ms, of which the ledger "
-        f"{added['on'] - added['off']:.2f} ms (target {ADDED_MS:.0f} ms)"
+        f"{added['on'] - added['off']:.2f} ms (target {ADDED_MS:.0f} ms)\n"
+        f"added p50 to the first byte of a stream at 16 clients: "
+        f"{streams['on'] - streams['direct']:.2f} ms (target {FIRST_BYTE_MS:.0f} ms); "
+        f"{number(chunks)} events/s at 64 clients\n"
+        f"cache hits / misses at 64 clients: {hits:.1f} (target {HITS:.0f})"
     )
 
 
 def _check_books(site: Site) -> None:
     """A benchmark that corrupts the books is no benchmark."""
     said = json.loads(output_of("bench.gateway.books", "check", **site.environment))
-    paid, written = site.answered["on"], site.answered["on"] + site.answered["off"]
+    paid = sum(site.answered[path] for path in PAID) - said["cached"]
+    written = sum(site.answered[path] for path in (*PAID, "off"))
     print(f"\n{said['line']}")
     print(
         f"{paid:,} answers were paid for, {said['count']:,} charges of "
-        f"{said['least'] / 1e9:.7f} USD; {written:,} answers, {said['events']:,} events"
+        f"{said['least'] / 1e9:.7f} USD; {said['cached']:,} came from the cache; "
+        f"{written:,} answers, {said['events']:,} events"
     )
     exact = said["count"] == paid and said["least"] == said["most"] > 0
     if not (said["ok"] and exact and said["events"] == written):
