@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 ALIAS = "responses"
 PATIENCE_SECONDS = 1.0
-MAX_BATCH = 128
+MAX_BATCH = 32
+"""Reads asked for at once: the first of many is not answered after the last."""
 WRITERS = 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
