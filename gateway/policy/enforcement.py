@@ -29,10 +29,6 @@ def _is(*values: Any) -> Callable[[Any], bool]:
     return lambda value: value in values
 
 
-def _several(targets: Any) -> bool:
-    return isinstance(targets, list) and len(targets) > 1
-
-
 _GROUP = ("consumer_groups", "*")
 
 NOT_ENFORCED = (
@@ -44,9 +40,7 @@ NOT_ENFORCED = (
     NotEnforced((*_GROUP, "wallet_enforcement"), _is("shadow"), "wallets are enforced"),
     NotEnforced(("cost_tracking", "on_exhausted_stream"), _given, "streams are held in full"),
     NotEnforced(("cost_tracking", "contention_wait_seconds"), _given, "requests do not wait"),
-    NotEnforced(("cost_tracking", "max_price_ratio"), _given, "requests do not change target"),
     NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),
-    NotEnforced(("providers", "targets"), _several, "only the first target of a model is used"),
 )
 
 

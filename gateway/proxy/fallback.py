@@ -82,7 +82,7 @@ class Fallback:
         return found
 
     def _check_ratio(self, admitted: Admission) -> None:
-        ratio = self._call.snapshot.policy.document.cost_tracking.max_price_ratio
+        ratio = self._call.caller.settings.max_price_ratio
         if ratio is not None and admitted.worst > Decimal(str(ratio)) * self._first.worst:
             raise Skipped(TOO_DEAR)
 
