@@ -224,7 +224,8 @@ def _price(call: Call, target: Target, model: str, estimate: Estimate) -> Priced
             code="model_not_priced",
             details={"provider": target.provider, "model": model},
         )
-    unpriced = [f for f in estimate.features if f != "audio" or not priced.rates.prices_audio]
+    features = (*estimate.features, *call.route.header_features(call.exchange.headers))
+    unpriced = [feature for feature in features if not _prices(priced, feature)]
     if unpriced and not priced.rates.free:
         raise errors.Blocked(
             402,
@@ -244,6 +245,13 @@ def _counts(call: Call, priced: Priced, target: Target, model: str) -> bool:
     if not priced.from_catalogue:
         return True
     return not priced.rates.free and call.route.knows(target.provider, model)
+
+
+def _prices(priced: Priced, feature: str) -> bool:
+    """Whether a price has one for a feature: long prompts have theirs in tiers of the context."""
+    if feature == tokens.LONG_CONTEXT:
+        return bool(priced.rates.tiers) or priced.from_catalogue
+    return feature == tokens.AUDIO and priced.rates.prices_audio
 
 
 def _hold(estimate: Estimate, priced: Priced | None) -> int:

@@ -83,6 +83,10 @@ def _user(request: Mapping[str, Any]) -> Any:
     return request.get("user")
 
 
+def _no_features(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A route that reaches a provider. ``path`` is ours, ``upstream_path`` follows a base URL.
@@ -111,6 +115,8 @@ class Route:
     """Whether a model costs nothing on this route where nobody has set a price for it."""
     end_user: Callable[[Mapping[str, Any]], Any] = _user
     """The caller's own name for whoever asks, as it was sent."""
+    header_features: Callable[[Mapping[bytes, bytes]], tuple[str, ...]] = _no_features
+    """What the client's headers ask for that is billed apart, as ``Estimate.features`` has it."""
     default_model: str | None = None
     replay: Replay | None = None
     cacheable: bool = False

@@ -3,7 +3,7 @@
 from gateway.tokens.encoders import warm
 from gateway.tokens.errors import InvalidRequest
 from gateway.tokens.estimate import Estimate, count_prompt, count_text, estimate
-from gateway.tokens.features import billable_features
+from gateway.tokens.features import AUDIO, LONG_CONTEXT, billable_features
 from gateway.tokens.messages import count_message_prompt, message_estimate, no_estimate
 from gateway.tokens.responses import count_response_prompt, response_estimate
 from gateway.tokens.texts import (
@@ -15,6 +15,8 @@ from gateway.tokens.texts import (
 )
 
 __all__ = [
+    "AUDIO",
+    "LONG_CONTEXT",
     "Estimate",
     "InvalidRequest",
     "billable_features",

@@ -5,6 +5,7 @@ from typing import Any
 
 AUDIO = "audio"
 COMPACTION = "compaction"
+LONG_CONTEXT = "long_context"
 _PLAIN_TOOLS = ("function", "custom")
 _PLAIN_TIERS = (None, "auto", "default", "standard", "standard_only")
 _PLAIN_CACHE = (None, "30m")

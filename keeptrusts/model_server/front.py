@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 from aiohttp import web
 
-LENGTHS = ("max_tokens", "max_completion_tokens", "n_predict")
+LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 MAX_BODY = 64 * 1024 * 1024
 BEHIND = web.AppKey("behind", str)
 LONGEST = web.AppKey("longest", int)

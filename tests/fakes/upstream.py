@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks OpenAI chat completions, with programmable behaviour.
+"""A real HTTP server that speaks the APIs of OpenAI and Anthropic, with programmable behaviour.
 
 It runs in a thread of its own. ``upstream.behave(...)`` sets how the next requests are answered,
 ``upstream.once(...)`` how one of them is, before the others; ``upstream.requests`` has what
@@ -9,12 +9,14 @@ import asyncio
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
+
+from tests.fakes import dialects
 
 Usage = dict[str, Any]
 
@@ -59,7 +61,7 @@ class Behaviour:
     ``usage``: what is reported, None for nothing, or a function of the request body.
     ``cut_after``: the connection breaks after that many parts of the answer; ``reset``: before the
     status. ``gate``: held back before the status; ``gate_after``: (parts, gate) held back after
-    that many parts of a stream.
+    that many parts of a stream. ``events``: a stream's, in place of the usual ones.
     """
 
     words: tuple[str, ...] = ("Clouds", " drift", " by")
@@ -76,6 +78,7 @@ class Behaviour:
     gate: Gate | None = None
     gate_after: tuple[int, Gate] | None = None
     done: bool = True
+    events: tuple[bytes, ...] | None = None
 
 
 class FakeUpstream(AbstractContextManager["FakeUpstream"]):
@@ -159,7 +162,8 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
     async def _plain(
         self, request: web.Request, body: dict[str, Any], plan: Behaviour
     ) -> web.StreamResponse:
-        answer = _completion(body, plan)
+        usage = _usage(body, plan)
+        answer = dialects.answer(request.path, body, plan.words, usage) or _completion(body, plan)
         if plan.cut_after is None:
             return web.json_response(answer, headers=plan.headers)
         response = web.StreamResponse(headers={"content-type": "application/json"})
@@ -175,7 +179,7 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
         response = web.StreamResponse(headers={"content-type": "text/event-stream", **plan.headers})
         await response.prepare(request)
         try:
-            for number, event in enumerate(_events(body, plan)):
+            for number, event in enumerate(_said(request.path, body, plan)):
                 if plan.cut_after == number:
                     _break(request)
                     return response
@@ -185,6 +189,13 @@ class FakeUpstream(AbstractContextManager["FakeUpstream"]):
         except ConnectionError:
             self.disconnected += 1
         return response
+
+
+def _said(path: str, body: dict[str, Any], plan: Behaviour) -> Sequence[bytes]:
+    if plan.events is not None:
+        return plan.events
+    known = dialects.events(path, body, plan.words, _usage(body, plan))
+    return _events(body, plan) if known is None else known
 
 
 def _break(request: web.Request) -> None:

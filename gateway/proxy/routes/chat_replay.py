@@ -10,6 +10,8 @@ from gateway.proxy.route import Request
 
 SAID_WHOLE = frozenset({"id", "type", "role", "name", "index", "format", "finish_reason"})
 """Texts of a delta that come at once, while all others are continued."""
+NOT_FACTS = frozenset({"choices", "obfuscation"})
+"""``obfuscation`` is noise that hides how long a chunk is."""
 
 
 class ChatReplay:
@@ -29,8 +31,7 @@ class ChatReplay:
             chunk = sse.object_of(event)
             for choice in _mappings(chunk.get("choices")):
                 _add_choice(choices, choice)
-            facts = {name: value for name, value in chunk.items() if value is not None}
-            answer |= {name: value for name, value in facts.items() if name != "choices"}
+            _continue_facts(answer, chunk)
         answer["object"] = self._plain
         answer["choices"] = [_finished(choices[index]) for index in sorted(choices)]
         return answer
@@ -47,6 +48,15 @@ class ChatReplay:
         if answer.get("usage") is not None:
             chunks.append(frame | {"choices": [], "usage": answer["usage"]})
         return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + sse.DONE
+
+
+def _continue_facts(answer: dict[str, Any], chunk: Mapping[str, Any]) -> None:
+    """What chunks say beside their choices: the newest, and nothing only where nothing was said."""
+    for name, value in chunk.items():
+        if value is not None and name not in NOT_FACTS:
+            answer[name] = value
+        elif name not in NOT_FACTS and name != "usage":
+            answer.setdefault(name, None)
 
 
 def _index(part: Mapping[str, Any], default: int) -> int:
@@ -77,8 +87,8 @@ def _continue(said: dict[str, Any], more: Mapping[str, Any]) -> None:
     for name, value in more.items():
         before = said.get(name)
         if value is None:
-            continue
-        if isinstance(value, list):
+            said.setdefault(name, None)
+        elif isinstance(value, list):
             said[name] = _joined(before if isinstance(before, list) else [], value)
         elif isinstance(value, Mapping):
             said[name] = dict(before) if isinstance(before, Mapping) else {}

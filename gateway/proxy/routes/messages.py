@@ -95,6 +95,12 @@ def end_user(request: Mapping[str, Any]) -> Any:
     return metadata.get("user_id") if isinstance(metadata, Mapping) else None
 
 
+def header_features(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """A wider context is asked for by a header; its prompts may have a price of their own."""
+    asked = headers.get(b"anthropic-beta", b"").lower()
+    return (tokens.LONG_CONTEXT,) if b"context-1m" in asked else ()
+
+
 def _no_usage(answer: Mapping[str, Any]) -> Reading:
     """A count is no use of the model."""
     return Usage(), frozenset()
@@ -124,6 +130,7 @@ ROUTE = Route(
     error_event=error_event,
     is_empty=is_empty,
     end_user=end_user,
+    header_features=header_features,
     replay=MessagesReplay(),
     cacheable=True,
 )
