@@ -11,14 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.db import Error
 
 from gateway import connections
-from gateway.policy import PolicyError, PolicyFile, Severity, load
+from gateway.policy import PolicyError, PolicyFile, Problem, Severity, load
 from gateway.pricing import catalogue
 from gateway.snapshot import load as reading
 from gateway.snapshot import loads
@@ -35,8 +35,23 @@ RELOAD_SECONDS = 60.0
 Stamp = tuple[int, int, int] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A policy file on disk that cannot be used: since when, and what is wrong with it.
+
+    ``reason`` says it where no place in the file is to blame.
+    """
+
+    since: datetime
+    problems: tuple[Problem, ...] = ()
+    reason: str = ""
+
+
 class Watcher:
-    """Owns the snapshot of a process. ``current`` is replaced whole, never changed."""
+    """Owns the snapshot of a process. ``current`` is replaced whole, never changed.
+
+    ``loaded_at``: since when its policy file is in force; ``broken``: the file on disk that is not.
+    """
 
     def __init__(self, policy_path: Path, *, on_change: Callable[[Snapshot], None] | None = None):
         self.current: Snapshot | None = None
@@ -50,7 +65,8 @@ class Watcher:
         self._wake = threading.Event()
         self._ended = False
         self._policy_due = False
-        self._broken = False
+        self.loaded_at: datetime | None = None
+        self.broken: Broken | None = None
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
 
     # The event loop's side
@@ -137,18 +153,25 @@ class Watcher:
             self._swap(reading.snapshot(fresh or self.current.policy))
         except UnusablePolicy as error:
             log.error("the policy file cannot be used, the last one stays: %s", error)
-            self._broken = True
+            self._note_broken(reason=str(error))
             self._swap(reading.snapshot(self.current.policy))
         else:
             self._note_repair(fresh)
 
+    def _note_broken(self, *, problems: tuple[Problem, ...] = (), reason: str = "") -> None:
+        """Replaced whole, as it is read by the event loop's thread."""
+        since = self.broken.since if self.broken is not None else datetime.now(UTC)
+        self.broken = Broken(since, problems, reason)
+
     def _note_repair(self, fresh: PolicyFile | None) -> None:
-        if fresh is not None and self._broken:
-            self._broken = False
+        if fresh is not None and self.broken is not None:
+            self.broken = None
             log.info("the policy file can be used again: version %s", fresh.config_version)
 
     def _swap(self, snapshot: Snapshot) -> None:
         before = self.current
+        if before is None or before.policy != snapshot.policy:
+            self.loaded_at = datetime.now(UTC)
         self.current = snapshot
         self._loaded_at = time.monotonic()
         if before is None or before.policy != snapshot.policy:
@@ -167,11 +190,11 @@ class Watcher:
         try:
             return load(self._path, os.environ)
         except PolicyError as error:
-            self._broken = True
+            problems = tuple(p for p in error.problems if p.severity is Severity.ERROR)
+            self._note_broken(problems=problems)
             log.error("the policy file cannot be used, the last one stays")
-            for problem in error.problems:
-                if problem.severity is Severity.ERROR:
-                    log.error("%s", problem)
+            for problem in problems:
+                log.error("%s", problem)
             return None
 
     def _stamp_now(self) -> Stamp:
