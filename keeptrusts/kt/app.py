@@ -19,8 +19,10 @@ from keeptrusts.kt import (
     ledger,
     model,
     policy,
+    shadow,
     spend,
     stops,
+    tickets,
     up,
     wallets,
 )
@@ -47,6 +49,8 @@ root.command("spend")(spend.spend)
 root.add_typer(events.commands, name="events")
 root.add_typer(wallets.commands, name="wallets")
 root.add_typer(cache.commands, name="cache")
+root.add_typer(tickets.commands, name="tickets")
+root.add_typer(shadow.commands, name="shadow")
 root.command("stop")(stops.stop)
 root.command("resume")(stops.resume)
 root.add_typer(ledger.commands, name="ledger")

@@ -30,6 +30,7 @@ PATHS = [
     "usage?group_by=team",
     "usage?group_by=user",
     "spend",
+    "shadow-report",
     "model-pricing",
 ]
 
