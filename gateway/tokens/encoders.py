@@ -30,7 +30,8 @@ def family(model: str) -> str | None:
     """The encoding that ``model`` is known to use, or None. Fine-tuned models use their base's."""
     name = model.lower().removeprefix("ft:")
     for prefix, encoding in _FAMILIES:
-        if name.startswith(prefix) and not name[len(prefix) :][:1].isdigit():
+        longer = name[len(prefix) :][:1].isdigit() and not prefix.endswith("-")
+        if name.startswith(prefix) and not longer:
             return encoding
     return None
 
