@@ -104,6 +104,21 @@ class Batch:
         if ids:
             rows, places = self.store.lock_reservations(sorted(ids))
             self.books.reservations, self.books.places = rows, places
+            self._look_again_for_moves()
+
+    def _look_again_for_moves(self) -> None:
+        """The twin of a move may have committed while the old hold was waited for: what it opened
+        is there now, but not in what that statement could see.
+        """
+        rows = self.books.reservations
+        unseen = {
+            op.to.id
+            for _, op in self._open()
+            if isinstance(op, Move) and op.to.id not in rows and op.id in rows
+            if rows[op.id].closed
+        }
+        if unseen:
+            rows.update(self.store.lock_reservations(sorted(unseen))[0])
 
     def _lock_counters(self) -> None:
         wanted: dict[str, CounterUse] = {}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 BOOKS = "test_promises_of_the_books.py::test_promise_"
 CALLS = "test_promises_of_the_calls.py::test_promise_"
 DATABASE = "test_database_refuses.py::test_"
+LINE = "test_line.py::test_"
+STREAMS = "test_line_of_streams.py::test_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,14 @@ class Mutant:
 MUTANTS = {
     "hold more than is available": Mutant(
         "ledger/holds.py",
-        "capped is None and wallet.available >= operation.amount",
-        "capped is None",
+        "capped is None and line.fits(",
+        "capped is None or line.fits(",
         BOOKS + "01_a_hold_never_exceeds_what_is_owned",
     ),
     "refuse what fits exactly": Mutant(
-        "ledger/holds.py",
-        "wallet.available >= operation.amount",
-        "wallet.available > operation.amount",
+        "ledger/line.py",
+        "    if left < amount or turn is None:",
+        "    if left <= amount or turn is None:",
         BOOKS + "01_a_hold_never_exceeds_what_is_owned",
     ),
     "leave debt unpaid": Mutant(
@@ -41,14 +43,14 @@ MUTANTS = {
     ),
     "let a limit be passed by one": Mutant(
         "ledger/books.py",
-        "row.held + row.spent + amount > use.cap",
-        "row.held + row.spent + amount > use.cap + 1",
+        "row.held + row.spent + amount - less > use.cap",
+        "row.held + row.spent + amount - less > use.cap + 1",
         BOOKS + "07_admission_fits_every_limit_exactly",
     ),
     "forget open holds under a limit": Mutant(
         "ledger/books.py",
-        "row.held + row.spent + amount > use.cap",
-        "row.spent + amount > use.cap",
+        "row.held + row.spent + amount - less > use.cap",
+        "row.spent + amount - less > use.cap",
         BOOKS + "07_admission_fits_every_limit_exactly",
     ),
     "never give a counter back what a hold held": Mutant(
@@ -226,6 +228,145 @@ MUTANTS = {
         '"WHERE NOT EXISTS (SELECT 1 FROM wallets_entry e WHERE e.wallet_id = NEW.id "',
         '"WHERE NOT EXISTS (SELECT 1 FROM wallets_entry e WHERE true OR e.wallet_id = NEW.id "',
         DATABASE + "no_balance_changes_without_an_entry[posted = 101]",
+    ),
+    "let a newcomer pass who waits": Mutant(
+        "ledger/line.py",
+        "            left -= waiter.amount\n",
+        "            left -= 0\n",
+        LINE + "waiters_are_served_first_come_first_served",
+    ),
+    "take a newcomer's id for its age": Mutant(
+        "ledger/line.py",
+        "IN_LINE if operation.id in books.places else JUST_COME",
+        "IN_LINE",
+        LINE + "a_newcomer_has_to_join_the_line_first_where_its_id_decides",
+    ),
+    "starve the large": Mutant(
+        "ledger/line.py",
+        "elif waiter.patient and turn[0] > EXTENDING and _could_pay(wallet, waiter.amount):",
+        "elif False:",
+        LINE + "a_large_request_that_has_waited_is_not_starved_by_small_ones",
+    ),
+    "stand in the way of a stream": Mutant(
+        "ledger/line.py",
+        "waiter.patient and turn[0] > EXTENDING and",
+        "waiter.patient and",
+        STREAMS + "a_younger_stream_takes_what_an_older_one_cannot_use_yet",
+    ),
+    "keep a place for money that is not there": Mutant(
+        "ledger/line.py",
+        "and turn[0] > EXTENDING and _could_pay(wallet, waiter.amount):",
+        "and turn[0] > EXTENDING:",
+        LINE + "who_waits_for_money_that_is_not_there_stands_in_nobodys_way",
+    ),
+    "let everybody wait": Mutant(
+        "ledger/line.py",
+        "    elif _is_full(wallet, operation.id, books):",
+        "    elif False:",
+        LINE + "a_thousand_may_wait_and_one_more_may_not",
+    ),
+    "wait for what is not there": Mutant(
+        "ledger/line.py",
+        "        and _could_pay(wallet, operation.amount)\n",
+        "",
+        LINE + "a_hold_above_everything_there_is_waits_only_for_money",
+    ),
+    "wait for a frozen wallet": Mutant(
+        "ledger/line.py",
+        "        and not wallet.frozen\n",
+        "",
+        LINE + "what_waiting_cannot_mend_is_refused_at_once[frozen-wallet_frozen]",
+    ),
+    "wait above a draw cap": Mutant(
+        "ledger/line.py",
+        "        and books.exceeded(candidate.counters, operation.amount) is None\n",
+        "",
+        LINE + "what_waiting_cannot_mend_is_refused_at_once[capped-insufficient_balance]",
+    ),
+    "keep the place of who was served": Mutant(
+        "ledger/line.py",
+        "    books.left.add(id)\n",
+        "",
+        LINE + "a_hold_that_only_others_hold_up_waits_and_changes_no_balance",
+    ),
+    "end the place of another tenant": Mutant(
+        "ledger/batch.py",
+        "if place is not None and place.organization_id == op.organization_id:",
+        "if place is not None:",
+        LINE + "nobody_ends_the_place_of_another_tenant",
+    ),
+    "wait behind the dead": Mutant(
+        "ledger/sqlite.py",
+        "WHERE NOT dismissed AND lease_until > {self._moment()} ",
+        "WHERE NOT dismissed ",
+        LINE + "the_places_of_a_dead_process_block_nobody",
+    ),
+    "wait behind the dismissed": Mutant(
+        "ledger/sqlite.py",
+        "WHERE NOT dismissed AND ",
+        "WHERE ",
+        LINE + "a_dismissed_place_blocks_nobody_and_waits_no_longer",
+    ),
+    "never look at the line": Mutant(
+        "ledger/sqlite.py",
+        "        self._run(_LOOK, [",
+        "        print([",
+        LINE + "waiters_are_served_first_come_first_served",
+    ),
+    "decide extensions as they come": Mutant(
+        "ledger/batch.py",
+        "        return 1, op.id.int\n",
+        "        return 1, 0\n",
+        STREAMS + "extensions_of_a_batch_go_first_by_the_age_of_their_streams",
+    ),
+    "hold before who extends": Mutant(
+        "ledger/batch.py",
+        "        return 1, op.id.int\n",
+        "        return 5, op.id.int\n",
+        STREAMS + "extensions_of_a_batch_go_first_by_the_age_of_their_streams",
+    ),
+    "move without giving back": Mutant(
+        "ledger/holds.py",
+        "    if old is None:\n        return _open(",
+        "    if True:\n        return _open(",
+        STREAMS + "a_move_returns_the_old_hold_whole_and_takes_the_new_one",
+    ),
+    "forget the cost of what was moved": Mutant(
+        "ledger/holds.py",
+        "    books.reservations[operation.id].checkpoint = old.checkpoint\n",
+        "",
+        STREAMS + "a_move_returns_the_old_hold_whole_and_takes_the_new_one",
+    ),
+    "count a moved hold twice under a limit": Mutant(
+        "ledger/books.py",
+        "less = returned.amount if returned and use.key in returned.counters else 0",
+        "less = 0",
+        STREAMS + "a_limit_sees_only_what_a_move_adds",
+    ),
+    "move down": Mutant(
+        "ledger/holds.py",
+        "if candidate.wallet.rank < row.wallet_rank:",
+        "if False:",
+        STREAMS + "a_refused_move_changes_nothing[to a wallet below]",
+    ),
+    "move a hold that has ended": Mutant(
+        "ledger/holds.py",
+        '    if row.closed:\n        return refused(Conflict("The reservation is closed.", '
+        "state=row.state))\n    to = operation.to",
+        "    to = operation.to",
+        STREAMS + "a_hold_that_has_ended_does_not_move[refund]",
+    ),
+    "move another tenant's hold": Mutant(
+        "ledger/holds.py",
+        "if to.organization_id != row.organization_id or to.kind",
+        "if to.kind",
+        STREAMS + "no_move_touches_another_tenant",
+    ),
+    "refuse a move that was made": Mutant(
+        "ledger/batch.py",
+        "if isinstance(op, Move) and op.to.id in self.books.reservations:",
+        "if False:",
+        STREAMS + "a_move_repeated_after_a_lost_answer_is_answered_as_before",
     ),
     "one failure takes all": Mutant(
         "ledger/posting.py",

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 
 from keeptrusts.lib.ids import uuid7
-from tests.wallets.ledger.world import Tenant, codes, tables
+from tests.wallets.ledger.world import Tenant, codes, next_id, tables
 from wallets import ledger
 from wallets.ledger import Candidate, Operation, Result, Waiting
 from wallets.models import Waiter, Wallet
@@ -206,7 +206,7 @@ def test_waiters_are_served_first_come_first_served(tenant: Tenant) -> None:
 
 def test_a_newcomer_has_to_join_the_line_first_where_its_id_decides(tenant: Tenant) -> None:
     tenant.fund(team=100)
-    early = uuid7()
+    early = next_id()
     held = tenant.hold(100)
     waiting = waiter(tenant, 60)
     ledger.post_one(tenant.settle(held, 0))

@@ -37,7 +37,7 @@ def admitted(tenant: Tenant, operation: Operation) -> int:
     raise AssertionError("never let in")
 
 
-def test_a_balance_for_k_admits_k_at_a_time_and_everybody_in_the_end(tenant: Tenant) -> None:
+def test_promise_15_k_at_a_time_and_everybody_in_the_end(tenant: Tenant) -> None:
     tenant.fund(team=3 * 7 + 6)
     at_once: list[int] = []
 
@@ -55,7 +55,7 @@ def test_a_balance_for_k_admits_k_at_a_time_and_everybody_in_the_end(tenant: Ten
     assert Waiter.objects.count() == 0
 
 
-def test_exactly_k_are_let_in_and_the_rest_wait(tenant: Tenant) -> None:
+def test_promise_15_exactly_k_are_let_in_and_the_rest_wait(tenant: Tenant) -> None:
     tenant.fund(team=10 * 7 + 6)
     calls = [posting(tenant.reserve(7, waiting=PATIENT)) for _ in range(2 * THREADS)]
     answers = Counter(code for codes in race(calls) for code in codes)
@@ -67,7 +67,8 @@ def test_exactly_k_are_let_in_and_the_rest_wait(tenant: Tenant) -> None:
 def test_equals_are_served_in_the_order_of_their_ids_however_they_ask(tenant: Tenant) -> None:
     tenant.fund(team=7)
     held = tenant.hold(7)
-    line = [tenant.reserve(7, waiting=PATIENT) for _ in range(THREADS)]
+    ids = sorted(uuid7() for _ in range(THREADS))
+    line = [tenant.reserve(7, id=id, waiting=PATIENT) for id in ids]
     assert set(post(*line)) == {"waiting"}
 
     def ask(operation: ledger.Reserve) -> Callable[[], str]:
@@ -151,7 +152,7 @@ def test_moves_cross_settles_transfers_and_lines_without_deadlock(
     assert Waiter.objects.count() == 0
 
 
-def test_a_move_from_many_threads_happens_once(tenant: Tenant) -> None:
+def test_promise_16_a_move_from_many_threads_happens_once(tenant: Tenant) -> None:
     tenant.fund(team=100, org=500)
     old = tenant.hold(90)
     move = tenant.move_hold(old, 250, "team", "org")

@@ -8,17 +8,18 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.wallets.ledger.world import Tenant
 from wallets import ledger
+from wallets.ledger import Waiting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
 SIZES = (1, 8, 32, 128)
 
 
-def counted(operations: list[Any]) -> int:
+def counted(operations: list[Any], *, waits: bool = False) -> int:
     """Statements the ledger sends for ``operations``, without those that frame the transaction."""
     with CaptureQueriesContext(connection) as captured:
         results = ledger.post(operations)
-    assert all(result.ok for result in results)
+    assert all(result.waits if waits else result.ok for result in results)
     frame = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
     return len([q for q in captured.captured_queries if not q["sql"].startswith(frame)])
 
@@ -62,6 +63,30 @@ def test_holds_under_a_limit_that_has_a_counter(
     first = tenant.hold(7, counters=(limit,))
     batch = [tenant.reserve(7, counters=(limit,)) for _ in range(size)]
     assert counted([tenant.settle(first, 5), *batch]) == counts["limited"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_being_ready_to_wait_costs_nothing_where_nobody_has_to(
+    tenant: Tenant, counts: dict[str, int], size: int
+) -> None:
+    tenant.fund(team=100_000)
+    ready = Waiting(reasons=frozenset({"contention", "exhausted"}))
+    holds = [tenant.reserve(7, waiting=ready) for _ in range(size)]
+    assert counted(holds) == counts["reserve"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_line_is_read_and_written_with_one_statement_each(tenant: Tenant, size: int) -> None:
+    """Look for holds, lock the wallet; then take places and tell the wallet. Asked again: and read
+    who waits.
+    """
+    tenant.fund(team=100_000)
+    tenant.hold(99_999)
+    ready = Waiting(reasons=frozenset({"contention"}))
+    holds = [tenant.reserve(7, waiting=ready) for _ in range(size)]
+    together = connection.vendor == "postgresql"
+    assert counted(holds, waits=True) == (3 if together else 4)
+    assert counted(holds, waits=True) == (4 if together else 5)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -24,6 +24,19 @@ MONEY_TABLES = (
 )  # fmt: skip
 
 
+_latest = uuid7()
+
+
+def next_id() -> UUID:
+    """An id above all before it; within a millisecond, ids fall in any order."""
+    global _latest
+    made = uuid7()
+    while made <= _latest:
+        made = uuid7()
+    _latest = made
+    return made
+
+
 @dataclass(slots=True)
 class Tenant:
     """An organisation with two teams; ``user`` and ``friend`` have wallets in ``team``."""
@@ -54,7 +67,7 @@ class Tenant:
         candidates = tuple(Candidate(wallet=self.refs[name]) for name in names or ("team",))
         return ledger.Reserve(
             organization_id=self.id,
-            id=id or uuid7(),
+            id=id or next_id(),
             amount=amount,
             **{"candidates": candidates, **fields},
         )
