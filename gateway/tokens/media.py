@@ -49,10 +49,10 @@ def audio_tokens(part: Mapping[str, Any]) -> int:
 
 
 def file_tokens(part: Mapping[str, Any]) -> int:
-    """The most that a file part can take: a token a byte, or a bound for a stored file."""
+    """The most that a file part can take, sent along or stored at the provider."""
     file = part.get("file", part)
     data = file.get("file_data") if isinstance(file, Mapping) else None
-    return 64 + len(data) if isinstance(data, str) else FILE_BY_ID
+    return 64 + document_tokens(data) if isinstance(data, str) else FILE_BY_ID
 
 
 def document_tokens(data: str) -> int:

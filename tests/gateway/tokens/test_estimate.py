@@ -252,11 +252,13 @@ def test_picture_for_an_unknown_server_takes_the_widest_bound() -> None:
     assert bounds(image("low"), official=False).prompt_tokens >= 25_000
 
 
-def test_audio_and_files_are_bounded_by_their_bytes() -> None:
+def test_audio_is_bounded_by_its_bytes_and_a_file_by_its_pages() -> None:
     audio = {"type": "input_audio", "input_audio": {"data": "A" * 40_000, "format": "wav"}}
     assert bounds([{"role": "user", "content": [audio]}]).prompt_tokens >= 600
     file = {"type": "file", "file": {"file_data": "A" * 40_000}}
-    assert bounds([{"role": "user", "content": [file]}]).prompt_tokens >= 40_000
+    assert bounds([{"role": "user", "content": [file]}]).prompt_tokens >= 200_000
+    file["file"]["file_data"] = "A" * 400_000
+    assert bounds([{"role": "user", "content": [file]}]).prompt_tokens >= 400_000
     stored = {"type": "file", "file": {"file_id": "file-1"}}
     assert bounds([{"role": "user", "content": [stored]}]).prompt_tokens >= 200_000
 

@@ -35,7 +35,9 @@ def test_the_bound_is_sent_under_the_routes_own_name() -> None:
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "n_predict"])
 def test_another_name_for_the_bound_counts_too(name: str) -> None:
-    assert bounds(max_output_tokens=5, **{name: 900}).completion_tokens == 900
+    other: dict[str, Any] = {name: 900}
+
+    assert bounds(max_output_tokens=5, **other).completion_tokens == 900
 
 
 def test_instructions_tools_and_formats_are_read_too() -> None:
@@ -70,7 +72,8 @@ def test_pictures_and_files_have_bounds_of_their_own() -> None:
     assert bounds(message({"type": "input_image", "image_url": "data:"})).prompt_tokens >= 25_000
     assert bounds(message({"type": "input_file", "file_id": "file_1"})).prompt_tokens >= 200_000
     sent = {"type": "input_file", "file_data": "x" * 900}
-    assert 900 <= bounds(message(sent)).prompt_tokens < 2_000
+    # Pages may be compressed to a few bytes each.
+    assert bounds(message(sent)).prompt_tokens >= 200_000
 
 
 def test_a_picture_in_low_detail_takes_less_of_a_known_model() -> None:
@@ -109,7 +112,7 @@ def test_an_item_that_stands_for_more_is_bounded_by_the_context_window(
 
 
 def test_without_a_known_window_what_is_kept_has_no_price() -> None:
-    kept = {"previous_response_id": "resp_1"}
+    kept: dict[str, Any] = {"previous_response_id": "resp_1"}
 
     assert bounds(**kept).features == ("previous_response_id",)
     assert bounds(model="no-such-model", official=True, **kept).features == (
