@@ -73,7 +73,9 @@ class ResponseCache:
             flight.land(AGAIN)
             raise
         if kept is None:
-            call.record_for(_Leader(self._flights, flight))
+            leader = _Leader(self._flights, flight)
+            call.record_for(leader)
+            call.at_wait.append(leader.waits)
         else:
             flight.land(Landed(kept))
         return kept
@@ -92,6 +94,10 @@ class _Leader:
     def settled(self, call: Call, recorded: Recorded) -> None:
         """Off the client's path."""
         self._flights.work(asyncio.create_task(self._flight.arrive(call.route, recorded)))
+
+    def waits(self, call: Call) -> None:
+        """Its wallet has nothing now: the next one leads, whose wallet may have."""
+        self._flight.land(AGAIN)
 
     def dropped(self, call: Call) -> None:
         """What never went out says nothing about the others' chances."""

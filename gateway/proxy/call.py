@@ -26,6 +26,8 @@ from keeptrusts.lib import ids
 from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
 
 HEARTBEAT_SECONDS = 30.0
+MAX_RECORDED = 16 * 1024 * 1024
+"""Bytes of a stream that are kept in memory for a record; of a longer one there is none."""
 DISCONNECTED = "client_disconnected"
 CLIENT_CLOSED = 499
 UNKNOWN_ERROR = "internal_error"
@@ -42,13 +44,14 @@ class Call:
     """State of one request. The hold is closed, and the event handed over, exactly once.
 
     ``held`` nano-dollars are held on the wallet ``paying``, ``parts`` is the number of the next
-    extension. ``extra`` are headers that stages add to the answer, ``at_end`` what they want to be
-    told.
+    extension. ``extra`` are headers that stages add to the answer, ``at_end`` whom they want to be
+    told of its end, ``at_wait`` of its wait for money.
     ``waiting`` is there while the request waits for money: it ends that with a refusal.
     """
 
     __slots__ = (
-        "_closed", "_held", "_recorders", "_recording", "admission", "at_end",
+        "_closed", "_held", "_recorders", "_recording", "_recording_size", "admission", "at_end",
+        "at_wait",
         "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "held", "now",
         "on_stall", "parts", "paying", "request", "reservation", "route", "settlement", "slices",
         "snapshot", "sent",
@@ -81,8 +84,10 @@ class Call:
         self.slices: Slices | None = None
         self.extra: list[Header] = []
         self.at_end: list[Callable[[Call], None]] = []
+        self.at_wait: list[Callable[[Call], None]] = []
         self._recorders: list[Recorder] = []
         self._recording: list[bytes] = []
+        self._recording_size = 0
         self.stream: Stream | None = None
         self.streamed = False
         self.gone = False
@@ -153,6 +158,7 @@ class Call:
         self.stream = None
         self.sent = False
         self._recording.clear()
+        self._recording_size = 0
 
     def went_out(self) -> None:
         """The provider has the request, and may want to be paid for it."""
@@ -181,8 +187,9 @@ class Call:
 
     def keep(self, block: bytes) -> None:
         """Events of the provider, as they came, where anybody keeps them."""
-        if self._recorders:
+        if self._recorders and self._recording_size <= MAX_RECORDED:
             self._recording.append(block)
+            self._recording_size += len(block)
 
     def recorded(self, body: bytes | None = None) -> Recorded | None:
         """The answer for those who keep it, told that the settle comes next; None for nobody.
@@ -190,7 +197,7 @@ class Call:
         ``body``: of a plain answer; a stream's is what was kept. Call it after ``event`` has its
         cost, before the operation is posted.
         """
-        if not self._recorders:
+        if not self._recorders or self._recording_size > MAX_RECORDED:
             return None
         event = self.event
         found = Recorded(

@@ -85,6 +85,8 @@ class Paying:
             details=call.event.details,
         )
         self._waiting[place], call.waiting = call, place.end
+        for tell in call.at_wait:
+            tell(call)
         if call.gone:
             call.leave()
         try:

@@ -15,6 +15,7 @@ from tests.gateway.cache.conftest import Serve, ask_at_once, same
 from tests.gateway.conftest import World
 from tests.gateway.serving import Answer, RunningGateway, chat, eventually
 from wallets import verification
+from wallets.models import Waiter
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
@@ -96,6 +97,35 @@ def test_who_can_pay_leads_where_who_came_first_cannot(world: World, cached: Ser
     assert statuses[200] + statuses[402] == 20
     assert world.wallet.total_spent == COST
     assert factories.team_wallet(poor).total_spent == 0
+
+
+def test_who_can_pay_leads_where_who_came_first_waits_for_money(
+    world: World, cached: Serve
+) -> None:
+    poor = factories.make_team(world.organization, "poor", draws_on_parent=False)
+    group = {
+        "name": "poor",
+        "api_key": "kt_cg_poor",
+        "wallet_team_id": f"team_{poor.slug}",
+        "on_exhausted": "hold",
+    }
+    own = world.policy()["consumer_groups"]
+    gateway = cached(
+        cache={"fabric_scope": "org"},
+        consumer_groups=[*own, group],
+        cost_tracking={"hold_timeout_seconds": 600},
+    )
+    answers: list[Answer] = []
+    first = threading.Thread(target=lambda: answers.append(gateway.chat("kt_cg_poor")))
+    first.start()
+    eventually(lambda: Waiter.objects.count() == 1, what="the first one waits for money")
+
+    second = gateway.chat(world.key)
+
+    assert (second.status, second.headers["x-keeptrusts-cache"]) == (200, "miss")
+    factories.fund(factories.team_wallet(poor), 1)
+    first.join(30)
+    assert [answer.status for answer in answers] == [200]
 
 
 def test_a_leader_whose_client_leaves_strands_nobody(world: World, cached: Serve) -> None:
