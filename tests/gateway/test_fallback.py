@@ -85,6 +85,7 @@ def test_the_difference_is_held_before_the_fallback_is_asked(down: Pair) -> None
     assert down.asked == (1, 0)
     event = down.world.event()
     assert (event.verdict, event.cost, event.hold) == ("block", None, 0)
+    assert (event.target, event.provider) == ("first", "openai")
     assert attempts(event) == [{"target": "first", "status": 503, "retry_after": 60.0}]
     assert event.details["skipped"] == [{"target": "second", "reason": "insufficient_balance"}]
     assert Reservation.objects.get().state == "refunded"
@@ -283,6 +284,20 @@ def test_coming_back_to_the_first_target_needs_no_third_part(pair: Pair) -> None
     assert [row["target"] for row in pair.world.event().attempts] == ["first", "second", "first"]
     assert pair.world.event().cost == COST
     settled(pair.world, COST, parts=2)
+
+
+def test_a_refused_fallback_leaves_the_price_of_the_target_that_answers(pair: Pair) -> None:
+    price("other", 10)
+    pair.first.once(status=500, error=NOT_THERE)
+    gateway = pair.start(cost_tracking={"hold": "worst_case", "contention_wait_seconds": 0})
+    _balance(pair.world, "0.01")
+
+    assert gateway.chat(pair.world.key).headers["x-keeptrusts-cost"] == "0.0000171"
+
+    event = pair.world.event()
+    assert (event.target, event.provider, event.cost) == ("first", "openai", COST)
+    assert event.hold == Reservation.objects.get().amount
+    assert pair.asked == (2, 0)
 
 
 def test_each_target_gets_the_same_model_and_its_own_key(

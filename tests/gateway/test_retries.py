@@ -214,17 +214,20 @@ def test_a_plain_answer_of_no_use_goes_to_the_next_target(pair: Pair, raw: bytes
 
 
 def test_all_targets_failing_leave_no_hold_and_answer_with_the_last(pair: Pair) -> None:
-    last = {"error": {"message": "the last", "type": "server_error", "code": "last"}}
-    pair.first.behave(status=500, error=NOT_THERE)
-    pair.second.behave(status=502, error=last)
+    def error(name: str) -> dict[str, object]:
+        return {"error": {"message": "no", "type": "server_error", "code": name}}
+
+    pair.first.behave(status=500, error=error("first"))
+    pair.second.behave(status=502, error=error("second"))
     gateway = pair.start()
 
     answer = gateway.chat(pair.world.key)
 
-    assert (answer.status, answer.json) == (502, last)
     assert pair.asked == (2, 2)
     event = pair.world.event()
-    assert [row["status"] for row in event.attempts] == [500, 502, 500, 502]
+    assert [row["status"] for row in event.attempts[:2]] == [500, 502]
+    last = event.attempts[-1]
+    assert (answer.status, answer.json) == (last["status"], error(last["target"]))
     assert (event.verdict, event.reason_code, event.cost) == ("error", "upstream_error", 0)
     assert Reservation.objects.get().state == "refunded"
     assert (pair.world.wallet.posted, pair.world.wallet.reserved) == (10_000_000_000, 0)
@@ -309,6 +312,25 @@ def test_a_client_that_left_is_not_tried_for_again(pair: Pair) -> None:
     event = pair.world.event()
     assert attempts(event) == [{"target": "first", "status": 500}]
     assert pair.asked == (1, 0)
+    assert Reservation.objects.get().state == "refunded"
+
+
+def test_a_client_that_leaves_between_two_attempts_pays_nothing(world: World, serve: Serve) -> None:
+    """The provider has answered that it did nothing: there is no prompt to pay for."""
+    world.upstream.behave(status=429, error=NOT_THERE, headers={"retry-after": "3"})
+    gateway = serve(target={"on_disconnect": "stop"})
+    headers = {"content-type": "application/json", "x-consumer-group": world.key}
+
+    with gateway.connection() as connection:
+        body = json.dumps(chat(stream=True))
+        connection.request("POST", "/v1/chat/completions", body, headers)
+        eventually(lambda: gateway.application.running._calls, what="it runs")
+        (call,) = gateway.application.running._calls
+        eventually(lambda: "retry_after" in (call.event.attempts or [{}])[0], what="it pauses")
+
+    event = world.event()
+    assert (event.reason_code, event.cost) == ("client_disconnected", 0)
+    assert len(world.upstream.requests) == 1
     assert Reservation.objects.get().state == "refunded"
 
 
