@@ -25,7 +25,12 @@ def models(snapshot: Snapshot, caller: Caller, at: datetime) -> list[Row]:
 
 def _listed(provider: str, at: datetime) -> list[str]:
     names = (name for name, _ in catalogue.models(provider, at))
-    return [name for name in names if catalogue.writes_text(provider, name)]
+    return [name for name in names if _asked_for(provider, name)]
+
+
+def _asked_for(provider: str, name: str) -> bool:
+    """Whether a route here has a use for it."""
+    return catalogue.writes_text(provider, name) or catalogue.embeds(provider, name)
 
 
 def model(snapshot: Snapshot, caller: Caller, name: str) -> Row | None:
@@ -39,4 +44,6 @@ def _allowed(caller: Caller, name: str) -> bool:
 
 
 def _row(name: str, provider: str) -> Row:
-    return {"id": name, "object": "model", "created": 0, "owned_by": provider}
+    """A model as the clients of OpenAI and of Anthropic read it."""
+    ours = {"id": name, "object": "model", "created": 0, "owned_by": provider}
+    return ours | {"type": "model", "display_name": name, "created_at": "1970-01-01T00:00:00Z"}

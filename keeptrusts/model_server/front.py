@@ -30,7 +30,9 @@ def application(*, behind: str, longest: int) -> web.Application:
 
 async def _session(app: web.Application) -> AsyncIterator[None]:
     timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(timeout=timeout) as app[SESSION]:
+    # The server behind closes connections when it likes: none is used twice.
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as app[SESSION]:
         yield
 
 

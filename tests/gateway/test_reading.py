@@ -1,6 +1,7 @@
 """Routes that cost nothing: health, readiness and the list of models."""
 
 import pytest
+from anthropic import Anthropic
 from openai import OpenAI
 
 from tests.gateway.conftest import Serve, World
@@ -42,8 +43,19 @@ def test_a_target_without_a_list_offers_what_has_a_price(world: World, serve: Se
     rows = gateway.request("GET", "/v1/models", key=world.key).json["data"]
 
     names = [row["id"] for row in rows]
-    assert "gpt-4o-mini" in names
-    assert not {"moderation", "text-embedding-3-small", "gpt-4o-mini-tts"} & set(names)
+    assert {"gpt-4o-mini", "text-embedding-3-small"} <= set(names)
+    assert not {"moderation", "gpt-4o-mini-tts"} & set(names)
+
+
+def test_the_anthropic_client_reads_the_models(world: World, serve: Serve) -> None:
+    gateway = serve(target={"provider": "anthropic", "models": ["claude-sonnet-5"]})
+
+    with Anthropic(api_key=world.key, base_url=gateway.url, max_retries=0) as client:
+        names = [model.id for model in client.models.list()]
+        one = client.models.retrieve("claude-sonnet-5")
+
+    assert names == ["claude-sonnet-5"]
+    assert (one.type, one.display_name) == ("model", "claude-sonnet-5")
 
 
 def test_a_caller_sees_only_what_it_may_use(world: World, serve: Serve) -> None:
