@@ -24,6 +24,9 @@ MOST_GROUPS = 1000
 
 Verdict = DecisionEvent.Verdict
 
+BILLED = ~Q(verdict=Verdict.CACHED)
+"""Whose tokens count: those of an answer from the cache were billed once, with the first."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Used:
@@ -70,8 +73,8 @@ def grouped(organization: Organization, rows: QuerySet[DecisionEvent], group_by:
             requests=Count("id"),
             blocked=Count("id", filter=Q(verdict=Verdict.BLOCK)),
             cached=Count("id", filter=Q(verdict=Verdict.CACHED)),
-            prompt=Coalesce(Sum("prompt_tokens"), 0),
-            completion=Coalesce(Sum("completion_tokens"), 0),
+            prompt=Coalesce(Sum("prompt_tokens", filter=BILLED), 0),
+            completion=Coalesce(Sum("completion_tokens", filter=BILLED), 0),
         )
         .order_by(*([column] if group_by == "day" else ["-whole", "-rest", column]))
     )  # fmt: skip
@@ -120,7 +123,7 @@ def _add_requests(found: dict[tuple[int, str], ModelSpend], month: Q) -> None:
         .values("team_id", "model")
         .annotate(
             requests=Count("id"),
-            tokens=Coalesce(Sum(F("prompt_tokens") + F("completion_tokens")), 0),
+            tokens=Coalesce(Sum(F("prompt_tokens") + F("completion_tokens"), filter=BILLED), 0),
         )
         .order_by()
     )

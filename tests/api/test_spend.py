@@ -149,3 +149,18 @@ def test_a_person_in_no_team_needs_a_team(world: World, admin: Caller) -> None:
 @pytest.mark.parametrize("query", [{"team_id": "team_research"}, {"user_id": "user_nobody"}])
 def test_the_balance_of_somebody_elsewhere_is_404(admin: Caller, query: dict[str, str]) -> None:
     assert admin.get("wallets/balance", **query).status == 404
+
+
+def test_the_tokens_of_cached_answers_are_not_counted_as_billed(
+    world: World, admin: Caller
+) -> None:
+    factories.spend(world.wallet(world.engineering), 2)
+    factories.make_event(
+        world.acme, team_id=world.engineering.pk, model="gpt-4o-mini", verdict="cached", cost=0,
+        prompt_tokens=14, completion_tokens=25, estimated_avoided_cost=17_100,
+    )  # fmt: skip
+    [model] = admin.get("spend", team="engineering").body["results"][0]["models"]
+    assert (model["requests"], model["tokens"], str(model["cost"])) == (2, 39, "2")
+    [used] = admin.get("usage", group_by="team").body["results"]
+    assert (used["requests"], used["cached"], used["total_tokens"]) == (2, 1, 39)
+    assert str(used["estimated_avoided_cost"]) == "0.0000171"
