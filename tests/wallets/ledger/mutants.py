@@ -31,8 +31,8 @@ MUTANTS = {
     ),
     "refuse what fits exactly": Mutant(
         "ledger/line.py",
-        "    if left < amount or turn is None:",
-        "    if left <= amount or turn is None:",
+        "left = max(0, wallet.balance + returned)",
+        "left = max(0, wallet.balance + returned - 1)",
         BOOKS + "01_a_hold_never_exceeds_what_is_owned",
     ),
     "leave debt unpaid": Mutant(

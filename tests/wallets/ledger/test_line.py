@@ -275,6 +275,7 @@ def test_a_dismissed_place_blocks_nobody_and_waits_no_longer(tenant: Tenant) -> 
     tenant.fund(team=100)
     held = tenant.hold(60)
     operation = waiter(tenant, 60)
+    has_waited(operation.id, 30)
     Waiter.objects.update(dismissed=True)
     assert post(tenant.reserve(40)) == ["ok"]
     refusal = answer(operation).refusal
