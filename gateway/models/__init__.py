@@ -1,10 +1,11 @@
 """Tables of the gateway: prices, decision events, generations of the response cache, keys of
-requests that may be repeated.
+requests that may be repeated, what is written off.
 """
 
 from gateway.models.cache import CacheGeneration
 from gateway.models.event import DecisionEvent
 from gateway.models.idempotent import IdempotentCall
 from gateway.models.price import ModelPrice
+from gateway.models.written_off import WrittenOff
 
-__all__ = ["CacheGeneration", "DecisionEvent", "IdempotentCall", "ModelPrice"]
+__all__ = ["CacheGeneration", "DecisionEvent", "IdempotentCall", "ModelPrice", "WrittenOff"]

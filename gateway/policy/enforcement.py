@@ -29,19 +29,7 @@ def _is(*values: Any) -> Callable[[Any], bool]:
     return lambda value: value in values
 
 
-_GROUP = ("consumer_groups", "*")
-
-NOT_ENFORCED = (
-    NotEnforced(("cost_tracking", "on_exhausted"), _is("hold", "warn"), "requests are refused"),
-    NotEnforced((*_GROUP, "on_exhausted"), _is("hold", "warn"), "requests are refused"),
-    NotEnforced(("cost_tracking", "hold"), _is("progressive"), "the worst case is held"),
-    NotEnforced((*_GROUP, "hold"), _is("progressive"), "the worst case is held"),
-    NotEnforced(("cost_tracking", "wallet_enforcement"), _is("shadow"), "wallets are enforced"),
-    NotEnforced((*_GROUP, "wallet_enforcement"), _is("shadow"), "wallets are enforced"),
-    NotEnforced(("cost_tracking", "on_exhausted_stream"), _given, "streams are held in full"),
-    NotEnforced(("cost_tracking", "contention_wait_seconds"), _given, "requests do not wait"),
-    NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),
-)
+NOT_ENFORCED = (NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),)
 
 
 def not_enforced(document: Any) -> Iterator[tuple[Path, str]]:

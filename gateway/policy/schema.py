@@ -143,6 +143,7 @@ class CostTracking(Section):
     )
     unpriced_models: Unpriced = "refuse"
     max_price_ratio: Annotated[float, Field(strict=True, ge=1, le=1000)] | None = None
+    write_off_per_day: Annotated[float, Field(strict=True, ge=0, le=1_000_000)] = 5.0
 
 
 class Api(Section):

@@ -22,7 +22,7 @@ from gateway.proxy.route import Request, Route, Stream
 from gateway.settlement import Settlement
 from gateway.snapshot import Caller, Snapshot
 from gateway.tokens import count_text
-from keeptrusts.lib import ids
+from keeptrusts.lib import ids, money
 from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
 
 HEARTBEAT_SECONDS = 30.0
@@ -31,6 +31,8 @@ MAX_RECORDED = 16 * 1024 * 1024
 DISCONNECTED = "client_disconnected"
 CLIENT_CLOSED = 499
 UNKNOWN_ERROR = "internal_error"
+WARNED = "warned"
+"""Flags what goes out though no wallet pays for all of it."""
 
 # What a provider may report above the bounds of a request before it is taken for a mistake. Servers
 # count a few tokens that nobody asked for (ends of turns, templates); more than this none does.
@@ -46,7 +48,8 @@ class Call:
     ``held`` nano-dollars are held on the wallet ``paying``, ``parts`` is the number of the next
     extension. ``extra`` are headers that stages add to the answer, ``at_end`` whom they want to be
     told of its end, ``at_wait`` of its wait for money.
-    ``waiting`` is there while the request waits for money: it ends that with a refusal.
+    ``waiting`` is there while the request waits for money: it ends that with a refusal. No more
+    than ``most`` nano-dollars are charged: of a stream that was cut because nobody paid on.
     """
 
     __slots__ = (
@@ -55,7 +58,7 @@ class Call:
         "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "held", "now",
         "on_stall", "parts", "paying", "request", "reservation", "route", "settlement", "slices",
         "snapshot", "sent",
-        "stopping", "stream", "streamed", "targets", "task", "watch", "waiting",
+        "stopping", "stream", "streamed", "targets", "task", "watch", "waiting", "most",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +84,7 @@ class Call:
         self.paying: int | None = None
         self.held = 0
         self.parts = 1
+        self.most: int | None = None
         self.slices: Slices | None = None
         self.extra: list[Header] = []
         self.at_end: list[Callable[[Call], None]] = []
@@ -243,8 +247,12 @@ class Call:
         event.cost = self.cost_of(usage)
         if event.cost and self.admission is not None and self.admission.priced is not None:
             event.details["lines"] = lines.of(usage, self.admission.priced.rates)
+        if self.most is not None and event.cost > self.most:
+            event.details["not_charged"] = money.token(event.cost - self.most)
+            event.cost = self.most
         recorded = self.recorded(plain) if keep else None
         if not self._held:
+            event.written_off = event.cost if WARNED in event.flags else 0
             return self._post(Note(**self._common())), recorded
         settle = Settle(id=self.reservation, cost=event.cost, **self._common())
         return self._post(settle), recorded
@@ -269,6 +277,14 @@ class Call:
         if not self._held:
             return self._post(Note(**self._common()))
         return self._post(Refund(id=self.reservation, **self._common()))
+
+    def settle_at(self, reservation: UUID) -> None:
+        """The hold turned out to be another one, perhaps after the end."""
+        if not self._closed:
+            self.moved_to(reservation, None)
+            return
+        common = self._common() | {"attachment": None}
+        self._post(Settle(id=reservation, cost=self.event.cost or 0, **common))
 
     def beat(self) -> None:
         """Prolong the hold of a long request; the checkpoint is what a sweep would charge."""

@@ -1,13 +1,14 @@
-"""Who pays for a request: the hold before it is sent."""
+"""Who pays for a request: the hold before it is sent, and what happens where nobody can."""
 
 import os
 import socket
 import time
 from dataclasses import replace
 
-from gateway.proxy import admission, errors, refusals
+from gateway.proxy import admission, errors, refusals, slices, unpaid
 from gateway.proxy.call import Call
 from gateway.proxy.errors import Rejected
+from gateway.proxy.shadow import ShadowBook
 from gateway.proxy.spending import SpendingBook
 from gateway.settlement import Settlement
 from gateway.snapshot import Snapshot
@@ -15,8 +16,10 @@ from gateway.snapshot.cards import Settings
 from gateway.waiting import standing
 from gateway.waiting.places import Place
 from gateway.waiting.room import Room
-from wallets.errors import LedgerUnavailable, Refused
+from gateway.waiting.tickets import TicketBook
+from wallets.errors import InsufficientFunds, LedgerUnavailable, Refused
 from wallets.ledger import Reserve, Result, Waiting
+from wallets.tickets import Shortage
 
 PROCESS = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -27,7 +30,14 @@ class Paying:
     def __init__(self, settlement: Settlement, spending: SpendingBook) -> None:
         self._spending = spending
         self._room = Room(settlement)
+        self._tickets = TicketBook()
+        self._shadow = ShadowBook()
         self._waiting: dict[Place, Call] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for money now."""
+        return len(self._room)
 
     async def start(self) -> None:
         """Open what it needs; called on the running event loop."""
@@ -35,6 +45,7 @@ class Paying:
     async def close(self) -> None:
         """Close it again, after the last request."""
         await self._room.close()
+        await self._tickets.close()
 
     def end_waiting(self) -> None:
         """The process shuts down: nobody waits any longer."""
@@ -48,27 +59,37 @@ class Paying:
                 place.end(refusal)
 
     async def reserve(self, call: Call) -> None:
-        """Hold what the request can cost; ``call.paying`` is the wallet then, None where nothing
-        has to be held. Raises ``Rejected``; a refusal has written its event.
+        """Hold what the request can cost, or the beginning of it where the hold may grow
+        (``call.slices``). ``call.paying`` is the wallet then, None where nothing has to be held.
+
+        Raises ``Rejected``; a refusal has written its event.
         """
         assert call.admission is not None
+        slices.check_header(call)
+        if call.caller.settings.enforcement == "shadow":
+            await self._shadow.judge(call)
         if call.admission.hold == 0:
             return
-        operation = admission.reserve(call, call.admission)
+        plan = slices.steps(call)
+        operation = _hold(call, plan)
         call.holding()
         result = await self._decided(call, operation)
         if result.refusal is not None:
-            call.refused()
-            raise await self._told(call, result.refusal)
+            await self._without(call, operation, result.refusal)
+            return
         call.held_by(result)
+        call.event.hold = result.amount
+        if plan is not None:
+            call.slices = slices.Growing(call, plan, self._room)
 
     async def _decided(self, call: Call, operation: Reserve) -> Result:
         """The ledger's answer, after waiting where the settings allow it; never unavailable."""
         waiting = None if self._room.full else _waiting(call.caller.settings)
+        operation = replace(operation, waiting=waiting) if waiting is not None else operation
         try:
-            result = await self._room.ask(replace(operation, waiting=waiting))
+            result = await self._room.ask(operation)
             if result.waits:
-                result = await self._wait(call, replace(operation, waiting=waiting), result)
+                result = await self._wait(call, operation, result)
         except LedgerUnavailable as refusal:
             raise refusals.of(call, refusal, None) from refusal
         except TimeoutError as error:
@@ -83,6 +104,7 @@ class Paying:
             wallets=tuple(candidate.wallet.id for candidate in operation.candidates),
             until=time.monotonic() + _patience(call.caller.settings),
             details=call.event.details,
+            told=lambda result: self._note_waiter(call, operation, result),
         )
         self._waiting[place], call.waiting = call, place.end
         for tell in call.at_wait:
@@ -95,11 +117,91 @@ class Paying:
             call.waiting = None
             del self._waiting[place]
 
-    async def _told(self, call: Call, refusal: Refused) -> Rejected:
+    def _note_waiter(self, call: Call, operation: Reserve, result: Result) -> None:
+        if result.reason == "exhausted":
+            shortage = _shortage(call, operation, result.balance)
+            self._tickets.note(replace(shortage, waiter=operation.id))
+
+    async def _without(self, call: Call, operation: Reserve, refusal: Refused) -> None:
+        """No hold: the request goes on unpaid where the policy lets it, else it is refused."""
+        short = isinstance(refusal, InsufficientFunds)
+        warns = short and call.caller.settings.on_exhausted == "warn"
+        if warns and await self._warned(call, operation, refusal):
+            return
+        if operation.attachment is not None:
+            call.refused()
+        raise await self._told(call, operation, refusal)
+
+    async def _warned(self, call: Call, operation: Reserve, refusal: Refused) -> bool:
+        """Hold what there is and write the rest off; False where that would be too much."""
+        assert call.admission is not None
+        balances: dict[int, int] = refusal.details["balances"]
+        richest = max(operation.candidates, key=lambda c: balances.get(c.wallet.id, 0))
+        available = min(max(0, balances.get(richest.wallet.id, 0)), call.admission.worst)
+        if not await unpaid.allowed(call, call.admission.worst - available):
+            return False
+        if available:
+            part = replace(
+                operation, amount=available, prefers=0, candidates=(richest,), waiting=None
+            )
+            result = await self._decided_at_once(call, part)
+            if result.ok:
+                call.held_by(result)
+                call.event.hold = result.amount
+                return True
+            if not await unpaid.allowed(call, available):
+                return False
+        call.not_held()
+        call.event.hold = 0
+        return True
+
+    async def _decided_at_once(self, call: Call, operation: Reserve) -> Result:
+        try:
+            return await self._room.ask(operation)
+        except (LedgerUnavailable, TimeoutError) as error:
+            raise errors.unavailable("The wallets cannot be reached now; try again.") from error
+
+    async def _told(self, call: Call, operation: Reserve, refusal: Refused) -> Rejected:
+        shortage = None
+        if isinstance(refusal, InsufficientFunds):
+            own = operation.candidates[0].wallet.id
+            shortage = _shortage(call, operation, refusal.details["balances"].get(own, 0))
+            self._tickets.note(shortage)
         spending = None
         if refusals.is_about_money(refusal):
             spending = await self._spending.of(call.caller.team.id)
+        if shortage is not None:
+            refusal.details["ticket"] = await self._tickets.ticket_of(shortage)
         return refusals.of(call, refusal, spending)
+
+
+def _hold(call: Call, plan: slices.Steps | None) -> Reserve:
+    """What is asked of the ledger. A refusal writes the event, but where the request may go on
+    all the same.
+    """
+    assert call.admission is not None
+    operation = admission.reserve(call, call.admission)
+    if plan is not None:
+        operation = replace(operation, amount=plan.hold(plan.slice), prefers=operation.amount)
+    if call.caller.settings.on_exhausted == "warn":
+        operation = replace(operation, attachment=None)
+    return operation
+
+
+def _shortage(call: Call, operation: Reserve, balance: int) -> Shortage:
+    """What the caller's own wallet is short of, for its ticket."""
+    wallet = call.caller.wallet
+    assert wallet is not None
+    return Shortage(
+        organization_id=call.caller.organization_id,
+        team_id=call.caller.team.id,
+        user_id=wallet.user_id,
+        wallet_id=wallet.id,
+        needed=operation.amount,
+        missing=max(0, operation.amount - max(0, balance)),
+        request_id=call.id,
+        at=call.now,
+    )
 
 
 def _waiting(settings: Settings) -> Waiting | None:

@@ -11,7 +11,7 @@ from gateway.proxy.errors import Blocked, Rejected, unavailable
 from gateway.proxy.spending import Spending
 from gateway.snapshot import Caller
 from keeptrusts.lib import money
-from wallets import periods
+from wallets import periods, tickets
 from wallets.cascade import WalletCard
 from wallets.errors import InsufficientFunds, LedgerUnavailable, LimitExceeded, Refused
 
@@ -24,6 +24,8 @@ SENTENCES = {
     "wallet_frozen": "The wallet is frozen that pays for {}",
     "organization_in_debt": "The organization owes money after a reversed payment; it pays for {}",
 }
+CONTENDED_SECONDS = 2
+FUNDABLE = frozenset({"insufficient_balance", "organization_in_debt"})
 PERIODS = {
     "hourly_limit_exceeded": "hour",
     "daily_limit_exceeded": "day",
@@ -40,7 +42,7 @@ def of(call: Call, refusal: Refused, spending: Spending | None) -> Rejected:
         message(refusal.code, call.caller),
         code=refusal.code,
         details=details(call, refusal.code, refusal.details, spending),
-        retry_after=_retry_after(call, refusal.code),
+        retry_after=_retry_after(call, refusal.code, refusal.details),
     )
 
 
@@ -69,28 +71,31 @@ def whom(caller: Caller) -> str:
 def details(
     call: Call, code: str, facts: Mapping[str, Any], spending: Spending | None
 ) -> dict[str, Any]:
-    """Amounts in US dollars. ``ticket`` and ``fund_url`` are null where there is none."""
+    """Amounts in US dollars. ``ticket`` and ``fund_url`` are null where there is none;
+    ``contended``: the money is there, others hold it now, so waiting helps.
+    """
     balances: dict[int, int] = facts.get("balances") or {}
     wallet, balance = _wallet(call, facts, balances)
     hold = call.event.hold
     found = {
         "team": call.caller.team.slug,
-        "budget": _dollars(spending.budget if spending else None),
-        "spent": _dollars(spending.spent if spending else None),
-        "estimated_cost": _dollars(hold),
-        "balance": _dollars(balance),
+        "budget": dollars(spending.budget if spending else None),
+        "spent": dollars(spending.spent if spending else None),
+        "estimated_cost": dollars(hold),
+        "balance": dollars(balance),
         "scope": wallet.scope if wallet else "team",
         "wallet": wallet.public_id if wallet else None,
-        "ticket": None,
-        "fund_url": None,
-        "retry_after": _retry_after(call, code),
+        "ticket": facts.get("ticket"),
+        "fund_url": tickets.fund_url(wallet.id) if wallet and code in FUNDABLE else None,
+        "retry_after": _retry_after(call, code, facts),
+        "contended": bool(facts.get("contended")),
         "affordable_max_tokens": _affordable(call, max(balances.values(), default=0)),
     }
     if code in PERIODS:
         spent = int(facts.get("spent", 0)) + int(facts.get("held", 0))
-        found |= {"limit": _dollars(facts.get("limit")), "used": _dollars(spent)}
+        found |= {"limit": dollars(facts.get("limit")), "used": dollars(spent)}
     if "debt" in facts:
-        found["debt"] = _dollars(facts["debt"])
+        found["debt"] = dollars(facts["debt"])
     return found
 
 
@@ -104,16 +109,16 @@ def _wallet(
     return wallet, balances.get(wallet.id) if wallet else None
 
 
-def _dollars(amount: int | None) -> orjson.Fragment | None:
+def dollars(amount: int | None) -> orjson.Fragment | None:
     """A fixed-point JSON number, exact to the nano-dollar."""
     return None if amount is None else orjson.Fragment(money.token(amount).encode())
 
 
-def _retry_after(call: Call, code: str) -> int | None:
-    """Seconds until the period of a limit ends."""
+def _retry_after(call: Call, code: str, facts: Mapping[str, Any]) -> int | None:
+    """Seconds until the period of a limit ends, or until others may have settled."""
     period = PERIODS.get(code)
     if period is None:
-        return None
+        return CONTENDED_SECONDS if facts.get("contended") else None
     ends = periods.end(period, call.now, call.snapshot.organization.zone)
     return max(1, int((ends - call.now).total_seconds()) + 1)
 

@@ -35,6 +35,12 @@ class Stream(Protocol):
     def text(self) -> str:
         """Everything that was produced so far, for counting."""
 
+    def size(self) -> int:
+        """Bytes of all text that was produced so far: no fewer than its tokens."""
+
+    def fresh(self) -> str:
+        """The text that was produced since this was last asked."""
+
     def end(self) -> bytes:
         """The events that end the answer; empty where none has come."""
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from gateway.policy import Group, PolicyFile
 from gateway.snapshot.cards import (
@@ -13,6 +14,7 @@ from gateway.snapshot.cards import (
     TeamCard,
     digest,
 )
+from keeptrusts.lib import money
 from wallets.cascade import WalletCard
 from wallets.limits import Consumer
 from wallets.models import ConsumerGroup, GatewayKey
@@ -149,6 +151,7 @@ class Directory:
             contention_wait=cost.contention_wait_seconds,
             allows_unpriced=own.unpriced_models == "allow",
             max_price_ratio=cost.max_price_ratio,
+            write_off=money.nanos(round(Decimal(str(cost.write_off_per_day)), 9)),
             fabric_scope=group.fabric_scope if group else document.cache.fabric_scope,
             rate_limits=group.rate_limits if group else document.rate_limit_defaults,
         )

@@ -52,6 +52,7 @@ class Settings:
     """What applies to one caller: its group's settings where it has them, else everybody's.
 
     Times in seconds. ``enforcement`` ``"shadow"``: everything passes and is recorded.
+    ``write_off``: nano-dollars per team and day that no wallet need pay.
     """
 
     enforcement: Enforcement = True
@@ -62,6 +63,7 @@ class Settings:
     contention_wait: float = 10.0
     allows_unpriced: bool = False
     max_price_ratio: float | None = None
+    write_off: int = 0
     fabric_scope: FabricScope = "team"
     rate_limits: RateLimits | None = None
 

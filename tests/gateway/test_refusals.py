@@ -10,7 +10,7 @@ from tests import factories
 from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import chat, eventually
 from wallets import ledger
-from wallets.models import Entry, Limit, Reservation, Wallet
+from wallets.models import CostTicket, Entry, Limit, Reservation, Wallet
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
@@ -45,7 +45,9 @@ def test_an_empty_wallet_is_told_so_and_nothing_goes_upstream(poor: World, serve
     assert (details["budget"], details["spent"], details["balance"]) == (0.001, 0, 0.001)
     assert details["estimated_cost"] > 0.001
     assert (details["scope"], details["wallet"]) == ("team", poor.wallet.public_id)
-    assert (details["ticket"], details["fund_url"], details["retry_after"]) == (None, None, None)
+    assert details["ticket"] == CostTicket.objects.get().public_id
+    assert details["fund_url"].endswith(f"/wallet/{poor.wallet.pk}/change/")
+    assert (details["retry_after"], details["contended"]) == (None, False)
     assert poor.upstream.requests == []
     assert Reservation.objects.count() == 0
 

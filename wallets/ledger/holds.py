@@ -62,6 +62,22 @@ def reserve(
 
     ``turn`` is the caller's place in the lines, ``old`` a hold that is given back for this one.
     """
+    wanted = max(operation.amount, operation.prefers)
+    found = _tried(operation, candidate, last, books, turn=turn, old=old, covering=wanted)
+    if found is None or found.ok or wanted == operation.amount:
+        return found
+    # No wallet covers what is preferred: the first one that covers the amount. All are locked.
+    for passed in operation.candidates:
+        again = _tried(operation, passed, last, books, turn=turn, old=old)
+        if passed is candidate or (again is not None and again.ok):
+            return again
+    return found
+
+
+def _tried(
+    operation: Reserve, candidate: Candidate, last: bool, books: Books, *,
+    turn: Turn | None, old: ReservationRow | None, covering: int = 0,
+) -> Result | None:  # fmt: skip
     limit = books.exceeded(operation.counters, operation.amount, old)
     if limit is not None:
         return refused(_limit_refusal(limit, books, operation.amount))
@@ -72,7 +88,8 @@ def reserve(
         return refused(WalletFrozen("The wallet is frozen.", wallet_id=wallet.id))
     capped = books.exceeded(candidate.counters, operation.amount, old)
     returned = old.amount if old is not None and old.wallet_id == wallet.id else 0
-    if capped is None and line.fits(operation.amount, wallet, turn, books, returned=returned):
+    covering = max(covering, operation.amount)
+    if capped is None and line.fits(covering, wallet, turn, books, returned=returned):
         return _exchanged(operation, candidate, wallet, books, old)
     if capped is None and not last:
         return None

@@ -96,7 +96,8 @@ class Reserve(Operation):
     """Hold ``amount`` on the first candidate that covers it. Candidates rise in rank.
 
     With ``waiting`` it may take a place in the line of a wallet instead of being refused
-    (``Result.waits``): ask again with the same id. ``last``: it is decided after everything else in
+    (``Result.waits``): ask again with the same id. ``prefers``: a wallet that covers so much goes
+    before one that covers only ``amount``; for holds that grow. ``last``: it is decided after everything else in
     its batch, so that money a transfer of the same batch brings can pay for it.
     """
 
@@ -115,6 +116,7 @@ class Reserve(Operation):
     model: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     waiting: Waiting | None = None
+    prefers: int = 0
     last: bool = False
 
 

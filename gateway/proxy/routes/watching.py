@@ -18,13 +18,17 @@ class Watching:
     (``_passes``), whether a block has text in it (``_has_text``), and which (``_texts_of``).
     """
 
-    __slots__ = ("_ending", "_raw", "_raw_size", "_text", "delivered", "done", "error", "usage")
+    __slots__ = (
+        "_ending", "_raw", "_raw_size", "_seen", "_size", "_text", "delivered", "done", "error",
+        "usage",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._ending = b""
         self._raw: list[bytes] = []
         self._raw_size = 0
         self._text: list[str] = []
+        self._size = self._seen = 0
         self.usage: Reading | None = None
         self.error: Any = None
         self.done = False
@@ -51,6 +55,17 @@ class Watching:
         self._digest()
         return "".join(self._text)
 
+    def size(self) -> int:
+        """Bytes of all text so far."""
+        self._digest()
+        return self._size
+
+    def fresh(self) -> str:
+        """The text that came since this was last asked."""
+        self._digest()
+        seen, self._seen = self._seen, len(self._text)
+        return "".join(self._text[seen:])
+
     def end(self) -> bytes:
         """The event that ends the answer; empty where none has come."""
         return self._ending
@@ -63,7 +78,9 @@ class Watching:
     def _digest(self) -> None:
         raw, self._raw, self._raw_size = self._raw, [], 0
         for event in sse.events(b"".join(raw)):
-            self._text.extend(self._texts_of(sse.object_of(event)))
+            for text in self._texts_of(sse.object_of(event)):
+                self._text.append(text)
+                self._size += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
     def _is_remarkable(self, block: bytes) -> bool:
         raise NotImplementedError

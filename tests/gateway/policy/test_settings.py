@@ -144,8 +144,6 @@ def test_unenforced_settings_exist_in_the_schema(row: NotEnforced) -> None:
 @pytest.mark.parametrize(
     ("more", "meanwhile"),
     [
-        ("cost_tracking: {on_exhausted: hold}\n", "requests are refused"),
-        ("cost_tracking: {wallet_enforcement: shadow}\n", "wallets are enforced"),
         ("history: {mode: full}\n", "no texts are kept"),
     ],
 )

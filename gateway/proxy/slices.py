@@ -1,0 +1,339 @@
+"""Holds of streams that grow with the answer, instead of holding the worst case from the start.
+
+Only the prompt and one slice of the answer is held at first. What has been delivered is bounded
+from above; before the hold is used up it is extended, and nothing goes out that is not covered.
+When the wallet has no more, the extension waits for others to settle; then the whole hold moves to
+the next wallet that may pay; only then is the stream ended.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.pricing import Usage, worst_case_nanos
+from gateway.proxy import admission, errors, refusals, unpaid
+from gateway.proxy.call import Admission, Call
+from gateway.proxy.errors import Blocked, Rejected
+from gateway.proxy.route import Stream
+from gateway.tokens import counters
+from gateway.waiting.places import Place
+from gateway.waiting.room import Room
+from keeptrusts.lib import ids, money
+from wallets.errors import InsufficientFunds, LedgerUnavailable, Refused
+from wallets.ledger import Extend, Heartbeat, Move, Reserve, Result, Waiting
+from wallets.models import Entry
+
+log = logging.getLogger(__name__)
+
+HEADER, WORST_CASE = b"x-keeptrusts-hold", b"worst_case"
+SLICE = 256
+"""Completion tokens of each choice that are held ahead."""
+GROWTH = 4
+"""An extension is a slice, or one part in so many of what is held: long answers take few parts."""
+LEDGER_SECONDS, RETRY_SECONDS = 10.0, 0.25
+_HIDES_OUTPUT = re.compile(
+    r"(^|[/:])(o\d|gpt-[5-9]|gemini-(2\.5|[3-9])|grok-[34]|magistral|qwq)|reason|think|-r1\b"
+)
+_ASKS_FOR_HIDDEN = ("reasoning", "reasoning_effort", "thinking", "prediction", "best_of")
+
+
+def hides_output(request: Mapping[str, Any], model: str, admitted: Admission) -> bool:
+    """Whether output may be billed that the stream does not show: then nothing bounds it here."""
+    priced = admitted.priced
+    return (
+        admitted.estimate.audio
+        or (priced is not None and priced.rates.base.reasoning is not None)
+        or _HIDES_OUTPUT.search(model.casefold()) is not None
+        or any(request.get(name) is not None for name in _ASKS_FOR_HIDDEN)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Nano-dollars that must be held for so many completion tokens at one target."""
+
+    admitted: Admission
+
+    @property
+    def most(self) -> int:
+        """Completion tokens the answer can have."""
+        return self.admitted.estimate.completion_tokens
+
+    @property
+    def slice(self) -> int:
+        """Tokens held ahead."""
+        return SLICE * self.admitted.estimate.choices
+
+    def hold(self, tokens: int) -> int:
+        """What covers the prompt and ``tokens`` of the answer."""
+        estimate, priced = self.admitted.estimate, self.admitted.priced
+        assert priced is not None
+        return worst_case_nanos(
+            estimate.prompt_tokens, min(tokens, self.most), priced.rates, audio=False
+        )
+
+    def after(self, tokens: int, delivered: int) -> int:
+        """The tokens to be covered next, where ``tokens`` are and ``delivered`` went out."""
+        step = max(self.slice, tokens // GROWTH)
+        return min(self.most, max(tokens, delivered) + step)
+
+
+def check_header(call: Call) -> None:
+    """A request may ask for the worst case to be held, and for nothing else."""
+    if call.exchange.headers.get(HEADER, WORST_CASE) != WORST_CASE:
+        raise errors.invalid_field(HEADER.decode(), "must be worst_case")
+
+
+def steps(call: Call) -> Steps | None:
+    """How the hold of a request may grow; None where the worst case is held."""
+    admitted = call.admission
+    assert admitted is not None
+    if not call.streamed or admitted.priced is None or call.caller.settings.hold != "progressive":
+        return None
+    if HEADER in call.exchange.headers:
+        return None
+    found = Steps(admitted)
+    if found.most <= found.slice or hides_output(call.request, call.event.model, admitted):
+        return None
+    return found
+
+
+class Growing:
+    """The hold of one stream. Its methods belong to the stream's task."""
+
+    def __init__(self, call: Call, plan: Steps, room: Room) -> None:
+        self._call = call
+        self._plan = plan
+        self._room = room
+        self._covered = plan.slice
+        self._meter = Meter(call)
+        self._extending: asyncio.Task[Refused | None] | None = None
+        self._free = False
+        call.at_end.append(self._stop)
+
+    async def cover(self, stream: Stream) -> Rejected | None:
+        """Hold more before it is needed; what the stream is ended with where nobody pays on."""
+        if self._free or self._covered >= self._plan.most or not stream.delivered:
+            return None
+        ahead = self._plan.slice // 2
+        delivered = self._meter.bound(stream, self._covered - ahead)
+        if delivered <= self._covered - ahead:
+            return None
+        if self._extending is None:
+            self._extending = asyncio.create_task(self._extend(delivered))
+        while delivered > self._covered:
+            refusal = await self._extended(delivered)
+            if refusal is not None:
+                return await self._without(refusal)
+        if self._extending is not None and self._extending.done() and not self._failed():
+            self._extending = None
+        return None
+
+    def _failed(self) -> bool:
+        assert self._extending is not None
+        return self._extending.result() is not None
+
+    async def _extended(self, delivered: int) -> Refused | None:
+        """Wait for the extension that is under way, then look for money elsewhere."""
+        if self._extending is None:
+            self._extending = asyncio.create_task(self._extend(delivered))
+        await asyncio.wait((self._extending,))
+        refusal, self._extending = self._extending.result(), None
+        if isinstance(refusal, InsufficientFunds):
+            return await self._move(delivered, refusal)
+        return refusal
+
+    async def _extend(self, delivered: int) -> Refused | None:
+        """One part more on the wallet that pays; waits for others where the settings let it."""
+        call = self._call
+        tokens = self._plan.after(self._covered, delivered)
+        amount = self._plan.hold(tokens) - call.held
+        if amount <= 0:
+            self._covered = tokens
+            return None
+        if call.parts >= Entry.CLOSING:
+            return InsufficientFunds("The hold has too many parts.", balances={})
+        try:
+            result = await self._asked(self._extension(amount))
+        except (LedgerUnavailable, TimeoutError):
+            return LedgerUnavailable("The wallets cannot be reached now.")
+        if result.refusal is not None:
+            return result.refusal
+        call.parts += 1
+        call.held_by(result)
+        self._grown(tokens)
+        return None
+
+    def _extension(self, amount: int) -> Extend:
+        call, settings = self._call, self._call.caller.settings
+        waits = settings.contention_wait > 0 and not self._room.full
+        reserve = admission.reserve(call, self._plan.admitted)
+        own = next((c.counters for c in reserve.candidates if c.wallet.id == call.paying), ())
+        return Extend(
+            id=call.reservation,
+            organization_id=call.caller.organization_id,
+            actor=call.caller.actor,
+            part=call.parts,
+            amount=amount,
+            counters=(*reserve.counters, *own),
+            waiting=Waiting(reasons=frozenset({"contention"})) if waits else None,
+        )
+
+    async def _asked(self, operation: Extend) -> Result:
+        """The ledger's answer; while it is away, asked again for as long as one waits."""
+        until = time.monotonic() + self._call.caller.settings.contention_wait
+        while True:
+            try:
+                result = await self._room.ask(operation)
+                if result.waits:
+                    return await self._wait(operation, result, until)
+                if not isinstance(result.refusal, LedgerUnavailable):
+                    return result
+            except LedgerUnavailable:
+                pass
+            if time.monotonic() >= until:
+                raise LedgerUnavailable("The wallets cannot be reached now.")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _wait(self, operation: Extend, result: Result, until: float) -> Result:
+        assert result.wallet_id is not None
+        place = Place(
+            operation=operation,
+            wallets=(result.wallet_id,),
+            until=until,
+            details=self._call.event.details,
+        )
+        return await self._room.outcome(place, result)
+
+    async def _move(self, delivered: int, refusal: Refused) -> Refused | None:
+        """The whole hold to the next wallet that may pay; None: it is there."""
+        call = self._call
+        tokens = self._plan.after(self._covered, delivered)
+        to = self._elsewhere(self._plan.hold(tokens))
+        if to is None:
+            return refusal
+        move = Move(id=call.reservation, organization_id=to.organization_id, actor=to.actor, to=to)
+        result = await self._moved(move)
+        if result.refusal is not None:
+            return refusal
+        before = call.snapshot.wallets.get(call.paying) if call.paying is not None else None
+        call.moved_to(to.id, result.wallet_id)
+        call.held_by(result)
+        call.parts = 1
+        call.event.details["moved_from"] = before.public_id if before else None
+        self._grown(tokens)
+        return None
+
+    def _elsewhere(self, amount: int) -> Reserve | None:
+        call = self._call
+        found = admission.reserve(call, self._plan.admitted)
+        paying = [c.wallet.id for c in found.candidates].index(call.paying or 0)
+        rest = found.candidates[paying + 1 :]
+        if not rest:
+            return None
+        return replace(found, id=ids.uuid7(), amount=amount, candidates=rest, attachment=None)
+
+    async def _moved(self, move: Move) -> Result:
+        """The answer is waited for even if the stream is cut meanwhile: it says which hold is to be
+        settled. Where it takes too long, the settle follows the hold (``_follow``).
+        """
+        asked = self._call.settlement.post(move)
+        try:
+            await asyncio.wait((asked,), timeout=LEDGER_SECONDS)
+        except asyncio.CancelledError:
+            await asyncio.wait((asked,), timeout=LEDGER_SECONDS)
+            if asked.done() and asked.exception() is None and asked.result().ok:
+                self._call.moved_to(move.to.id, asked.result().wallet_id)
+            raise
+        finally:
+            if not asked.done():
+                asked.add_done_callback(lambda done: self._follow(move, done))
+        if not asked.done() or asked.exception() is not None:
+            return Result(refusal=LedgerUnavailable("The wallets cannot be reached now."))
+        return asked.result()
+
+    def _follow(self, move: Move, done: "asyncio.Future[Result]") -> None:
+        """A move that came true after the stream was given up: what it owes is settled there."""
+        if done.exception() is None and done.result().ok:
+            self._call.settle_at(move.to.id)
+
+    def _grown(self, tokens: int) -> None:
+        call = self._call
+        self._covered = tokens
+        call.event.hold = call.held
+        checkpoint = call.cost_of(
+            Usage(prompt_tokens=self._meter.prompt_tokens, completion_tokens=self._meter.counted)
+        )
+        call.settlement.post(
+            Heartbeat(
+                id=call.reservation,
+                organization_id=call.caller.organization_id,
+                checkpoint=checkpoint,
+            )
+        )
+
+    async def _without(self, refusal: Refused) -> Rejected | None:
+        """Nobody pays on: finish all the same where the policy says so, else cut."""
+        call = self._call
+        if isinstance(refusal, InsufficientFunds):
+            missing = self._plan.admitted.worst - call.held
+            if await unpaid.may_finish(call, missing):
+                self._free = True
+                return None
+        call.most = call.held
+        return cut(call, refusal)
+
+    def _stop(self, _: Call) -> None:
+        if self._extending is not None:
+            self._extending.cancel()
+
+
+class Meter:
+    """An upper bound of the completion tokens a stream has delivered.
+
+    Between two counts every byte counts as a token: text is counted once it could matter, and only
+    what is new of it.
+    """
+
+    def __init__(self, call: Call) -> None:
+        admitted = call.admission
+        assert admitted is not None
+        self._call = call
+        self._counter = counters.bounding(call.event.model, official=admitted.target.official)
+        self._stream: Stream | None = None
+        self._read = 0
+        self._prompt: int | None = None
+        self.counted = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of the request, as near to the truth as is known."""
+        if self._prompt is None:
+            self._prompt = self._call.route.count_prompt(self._call.request, self._call.event.model)
+        return self._prompt
+
+    def bound(self, stream: Stream, free: int) -> int:
+        """At most so many tokens; exact work is done only where they may be more than ``free``."""
+        if stream is not self._stream:
+            self._stream, self._read, self.counted = stream, 0, 0
+        size = stream.size()
+        if self.counted + size - self._read > free:
+            self.counted += self._counter.text(stream.fresh())
+            self._read = size
+        return self.counted + size - self._read
+
+
+def cut(call: Call, refusal: Refused) -> Rejected:
+    """How the client of a stream is told that it ends here, and what it has paid."""
+    told = refusals.of(call, refusal, None)
+    usage, _ = call.usage_of(
+        call.stream.usage if call.stream else None, call.stream.text if call.stream else str
+    )
+    charged = min(call.cost_of(usage), call.held)
+    message = f"{told.message}: the answer ends here; {money.token(charged)} USD were charged."
+    details = {**(told.details or {}), "charged": refusals.dollars(charged)}
+    return Blocked(told.status, message, code=told.code, details=details)
