@@ -9,15 +9,18 @@ import logging
 from celery import shared_task
 
 from keeptrusts.lib import money
-from wallets import expiry, sweeper, tickets, verification
+from wallets import expiry, sweeper, tickets, verification, waiting
 
 log = logging.getLogger(__name__)
 
 
 @shared_task(name="wallets.sweep_holds")
 def sweep_holds() -> str:
-    """Close holds whose process died: charged by checkpoint, the rest returned."""
+    """Close holds whose process died: charged by checkpoint, the rest returned; its old places
+    in lines are cleared away.
+    """
     report = sweeper.sweep()
+    waiting.clear()
     if report.closed:
         log.warning(
             "swept %d of %d due holds, charged %s USD",
