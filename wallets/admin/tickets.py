@@ -1,9 +1,15 @@
 """Cost tickets and crossings of budgets."""
 
-from django.contrib import admin
+from collections.abc import Iterable
+from typing import Any
 
+from django.contrib import admin
+from django.http import HttpRequest
+
+from wallets import tickets
 from wallets.admin import display
 from wallets.admin.base import TenantAdmin
+from wallets.admin.operations.tickets import ApproveTicket, DismissTicket
 from wallets.models import CostTicket, Crossing
 from wallets.permissions import Action
 
@@ -15,7 +21,8 @@ class CostTicketAdmin(TenantAdmin):
     view_action = Action.TICKETS_READ
     list_display = (
         *("public_id", "organization", "team", "wallet", "state", "reason_code"),
-        *(display.column("missing"), "requests", display.time("last_at", "last request")),
+        *(display.column("missing"), "requests", "waiting"),
+        display.time("last_at", "last request"),
         *(display.person("decided_by"), display.time("decided_at", "decided")),
     )
     people = ("decided_by",)
@@ -23,10 +30,26 @@ class CostTicketAdmin(TenantAdmin):
     list_filter = ("state", "organization", "team")
     list_select_related = (
         *("organization", "team__organization", "user", "wallet__organization"),
-        *("wallet__team__organization", "wallet__user"),
+        *("wallet__team__organization", "wallet__user", "wallet__parent__organization"),
+        *("wallet__parent__team", "wallet__parent__user"),
     )
     search_fields = ("public_id", "team__slug", "user__username", "note")
     date_hierarchy = "first_at"
+    operations = (ApproveTicket, DismissTicket)
+
+    def prepare(self, request: HttpRequest, rows: Iterable[Any]) -> None:
+        """And who waits for them: one statement."""
+        rows = list(rows)
+        super().prepare(request, rows)
+        found = tickets.standing(rows)
+        for row in rows:
+            row.standing = found[row.pk]
+
+    @admin.display(description="waiting")
+    def waiting(self, ticket: Any) -> int:
+        """How many wait now."""
+        count: int = ticket.standing.waiting
+        return count
 
 
 @admin.register(Crossing)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count, F, Min, QuerySet
+from django.db.models import F, Min, QuerySet, Sum, Value
 
 from wallets import sums, waiting
 from wallets.models import CostTicket, Organization, Waiter
@@ -56,7 +56,7 @@ def _waiters(open_tickets: list[int]) -> dict[int, tuple[int, datetime, int]]:
         return {}
     whole, rest = sums.parts(F("amount"))
     grouped = live_waiters(open_tickets).order_by().values_list("ticket_id")
-    found = grouped.annotate(count=Count("pk"), first=Min("since"), whole=whole, rest=rest)
+    found = grouped.annotate(count=Sum(Value(1)), first=Min("since"), whole=whole, rest=rest)
     return {
         ticket: (count, first, sums.join(dollars, nanos))
         for ticket, count, first, dollars, nanos in found
