@@ -107,6 +107,19 @@ OLDEST_HOLD = Gauge(
     registry=_REGISTRY,
     multiprocess_mode="livemax",
 )
+AVAILABLE = Gauge(
+    "keeptrusts_target_available",
+    "1 while a target is asked as usual, 0.5 while it is being tried again, 0 while it rests.",
+    ("target",),
+    registry=_REGISTRY,
+    multiprocess_mode="livemin",
+)
+WAITING = Gauge(
+    "keeptrusts_requests_waiting",
+    "Requests that wait for money.",
+    registry=_REGISTRY,
+    multiprocess_mode="livesum",
+)
 READY = Gauge(
     "keeptrusts_ready",
     "1 while paid requests can be served.",

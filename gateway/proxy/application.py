@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from gateway import connections, metrics, policy, tokens
+from gateway.budget import BudgetWatch
 from gateway.cache.stage import ResponseCache
 from gateway.idempotency.stage import Idempotency
 from gateway.moderation.stage import ContentFiltering
-from gateway.proxy import catalogue, errors, identity
+from gateway.proxy import catalogue, config, errors, identity
 from gateway.proxy.call import Call
 from gateway.proxy.crowd import Crowd
 from gateway.proxy.errors import Rejected
@@ -55,11 +56,12 @@ class Application:
             ContentFiltering(self.upstream),
             ResponseCache(),
         ]
+        self.forwarding = Forwarding(self.upstream, spending)
         self.running = Running(
             Life(
                 stages=self.stages,
                 paying=self.paying,
-                forwarding=Forwarding(self.upstream, spending),
+                forwarding=self.forwarding,
                 spending=spending,
             )
         )
@@ -67,7 +69,14 @@ class Application:
         self.crowd = Crowd(
             most=settings.GATEWAY_MAX_REQUESTS, most_per_key=settings.GATEWAY_MAX_REQUESTS_PER_KEY
         )
-        self.gauges = Gauges(self.running, self.settlement, lambda: all(self._parts().values()))
+        self.gauges = Gauges(
+            running=self.running,
+            settlement=self.settlement,
+            paying=self.paying,
+            breakers=self.forwarding.breakers,
+            ready=lambda: all(self._parts().values()),
+        )
+        self.budgets = BudgetWatch(lambda: self.watcher.current)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
 
@@ -104,6 +113,7 @@ class Application:
             await stage.start()
         self.running.start()
         self.gauges.start()
+        self.budgets.start()
         try:
             self._loop.add_signal_handler(signal.SIGHUP, self.watcher.reload_policy)
         except (NotImplementedError, RuntimeError, ValueError):
@@ -114,6 +124,7 @@ class Application:
         self._closing = True
         self.paying.end_waiting()
         await self.running.close()
+        await self.budgets.close()
         await self.paying.close()
         await self.settlement.close()
         for stage in self.stages:
@@ -152,6 +163,9 @@ class Application:
             await self._get(exchange, 200, {"status": "ok"})
         elif path == "/readyz":
             await self._ready(exchange)
+        elif path == "/keeptrusts/config":
+            self._identify(exchange)
+            await self._get(exchange, 200, config.describe(self.watcher, self.forwarding.breakers))
         elif path == "/metrics":
             self.gauges.refresh()
             kind = [(b"content-type", metrics.CONTENT_TYPE)]
@@ -180,6 +194,7 @@ class Application:
         except BaseException:
             self.crowd.leave(who)
             raise
+        self.budgets.seen(caller.team.id)
         call = Call(exchange, route, snapshot, caller, body, self.settlement)
         task = self.running.begin(call)
         task.add_done_callback(lambda _: self.crowd.leave(who))

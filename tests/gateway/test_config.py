@@ -121,3 +121,12 @@ def test_the_circuit_of_each_target_is_told(world: World, serve: Serve) -> None:
     assert described(gateway, breakers=breakers)["targets"][0]["circuit"] == {
         "state": "open", "ready": False, "reason": "out_of_quota",
     }  # fmt: skip
+
+
+def test_the_address_needs_a_key_of_the_organization(world: World, serve: Serve) -> None:
+    gateway = serve()
+    assert gateway.request("GET", "/keeptrusts/config").status == 401
+    answer = gateway.request("GET", "/keeptrusts/config", key=world.key)
+    assert (answer.status, answer.json["organization"]) == (200, world.organization.slug)
+    assert answer.json["targets"][0]["circuit"]["state"] == "closed"
+    assert world.key.encode() not in answer.raw
