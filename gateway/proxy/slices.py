@@ -76,6 +76,13 @@ class Steps:
             estimate.prompt_tokens, min(tokens, self.most), priced.rates, audio=False
         )
 
+    def covered_by(self, held: int) -> int:
+        """Completion tokens that ``held`` nano-dollars cover."""
+        nothing, all_of_it = self.hold(0), self.hold(self.most)
+        if held >= all_of_it:
+            return self.most
+        return max(0, (held - nothing) * self.most // (all_of_it - nothing) - 1)
+
     def after(self, tokens: int, delivered: int) -> int:
         """The tokens to be covered next, where ``tokens`` are and ``delivered`` went out."""
         step = max(self.slice, tokens // GROWTH)
@@ -143,14 +150,26 @@ class Growing:
             self._extending = asyncio.create_task(self._extend(delivered))
         await asyncio.wait((self._extending,))
         refusal, self._extending = self._extending.result(), None
+        if isinstance(refusal, InsufficientFunds) and delivered > self._covered:
+            # The last of the wallet may just do for what has come.
+            refusal = await self._extend_to(delivered, waits=False)
         if isinstance(refusal, InsufficientFunds):
             return await self._move(delivered, refusal)
         return refusal
 
     async def _extend(self, delivered: int) -> Refused | None:
-        """One part more on the wallet that pays; waits for others where the settings let it."""
+        """One part more on the wallet that pays: as much as would be best, else a slice, for which
+        it waits where the settings let it.
+        """
+        best = self._plan.after(self._covered, delivered)
+        least = min(best, max(self._covered, delivered) + self._plan.slice)
+        refusal = await self._extend_to(best, waits=best == least)
+        if isinstance(refusal, InsufficientFunds) and least < best:
+            return await self._extend_to(least, waits=True)
+        return refusal
+
+    async def _extend_to(self, tokens: int, *, waits: bool) -> Refused | None:
         call = self._call
-        tokens = self._plan.after(self._covered, delivered)
         amount = self._plan.hold(tokens) - call.held
         if amount <= 0:
             self._covered = tokens
@@ -158,7 +177,7 @@ class Growing:
         if call.parts >= Entry.CLOSING:
             return InsufficientFunds("The hold has too many parts.", balances={})
         try:
-            result = await self._asked(self._extension(amount))
+            result = await self._asked(self._extension(amount, waits=waits))
         except (LedgerUnavailable, TimeoutError):
             return LedgerUnavailable("The wallets cannot be reached now.")
         if result.refusal is not None:
@@ -168,9 +187,9 @@ class Growing:
         self._grown(tokens)
         return None
 
-    def _extension(self, amount: int) -> Extend:
+    def _extension(self, amount: int, *, waits: bool) -> Extend:
         call, settings = self._call, self._call.caller.settings
-        waits = settings.contention_wait > 0 and not self._room.full
+        waits = waits and settings.contention_wait > 0 and not self._room.full
         reserve = admission.reserve(call, self._plan.admitted)
         own = next((c.counters for c in reserve.candidates if c.wallet.id == call.paying), ())
         return Extend(
@@ -263,7 +282,9 @@ class Growing:
 
     def _grown(self, tokens: int) -> None:
         call = self._call
-        self._covered = tokens
+        # A part that was asked for before may have been another amount than it is now.
+        enough = call.held >= self._plan.hold(tokens)
+        self._covered = tokens if enough else self._plan.covered_by(call.held)
         call.event.hold = call.held
         checkpoint = call.cost_of(
             Usage(prompt_tokens=self._meter.prompt_tokens, completion_tokens=self._meter.counted)
