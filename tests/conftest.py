@@ -11,6 +11,8 @@ from tests.plugins.keeper import KeptServer
 
 # Machines that run several things at once are slow now and then; that is no failure.
 settings.register_profile("keeptrusts", deadline=None, print_blob=True)
+# `make soak` asks for it: tests that can go on for longer do.
+settings.register_profile("soak", settings.get_profile("keeptrusts"))
 settings.load_profile("keeptrusts")
 
 
