@@ -13,6 +13,7 @@ from gateway.api.events import EventOutput, find
 from gateway.models import DecisionEvent
 from gateway.models.price import per_1k
 from gateway.pricing import lines
+from gateway.pricing.lines import Line
 from keeptrusts.lib import money
 from keeptrusts.lib.rest.fields import MoneyField
 from wallets.api.base import OrganizationInput, View
@@ -46,7 +47,12 @@ class LineOutput(serializers.Serializer):
 class CalculationOutput(serializers.Serializer):
     """The lines, their sum, and the one rounding at the end."""
 
-    def to_representation(self, found: list[lines.Line]) -> dict[str, Any]:
+    lines = LineOutput(many=True)
+    sum = serializers.CharField(help_text="US dollars, exact, before it is rounded.")
+    rounding = serializers.CharField()
+    formula = serializers.CharField()
+
+    def to_representation(self, found: list[Line]) -> dict[str, Any]:
         """``formula`` reads like a person would write it down."""
         parts = [f"{line.tokens} x {per_1k(line.rate):f} / 1000" for line in found]
         total = money.token(lines.total(found))

@@ -58,6 +58,7 @@ def test_what_moves_money_takes_an_idempotency_key(description: dict[str, Any]) 
     assert keyed == {
         "/v1/wallets/credit", "/v1/wallets/allocate", "/v1/wallets/allocate/bulk",
         "/v1/wallets/reclaim", "/v1/wallets/adjust", "/v1/wallets/users",
+        "/v1/cost-tickets/{ticket_id}/approve",
     }  # fmt: skip
 
 
