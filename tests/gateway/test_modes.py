@@ -1,6 +1,7 @@
 """What becomes of requests nobody can pay: blocked with a ticket, warned, or only noted."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -72,6 +73,10 @@ def test_with_an_empty_wallet_all_of_it_is_written_off(
     eventually(lambda: WrittenOff.objects.get().amount == cost)
 
 
+def _written_off(amount: int) -> bool:
+    return WrittenOff.objects.get().amount == amount
+
+
 def test_warned_requests_are_refused_above_the_cap_of_the_day(world: World, serve: Serve) -> None:
     poor_team(world, 0)
     hold = worst_case(world)
@@ -82,7 +87,7 @@ def test_warned_requests_are_refused_above_the_cap_of_the_day(world: World, serv
 
     for spent in (cost, 2 * cost):
         assert gateway.chat(world.key, model=MODEL).status == 200
-        eventually(lambda spent=spent: WrittenOff.objects.get().amount == spent)
+        eventually(partial(_written_off, spent))
     refused = gateway.chat(world.key, model=MODEL)
 
     assert (refused.status, refused.error["code"]) == (402, "insufficient_balance")

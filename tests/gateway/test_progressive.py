@@ -39,7 +39,7 @@ def _texts(answer: Answer) -> str:
 
 def _error(answer: Answer) -> dict[str, Any]:
     lines = [line[6:] for line in answer.raw.split(b"\n") if b'"error"' in line]
-    return orjson.loads(lines[0])["error"] if lines else {}  # type: ignore[no-any-return]
+    return orjson.loads(lines[0])["error"] if lines else {}
 
 
 def _stream(gateway: Any, key: str, **fields: Any) -> Answer:
