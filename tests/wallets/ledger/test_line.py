@@ -296,6 +296,9 @@ def test_money_held_for_a_refund_minds_no_line(tenant: Tenant) -> None:
 def fill(tenant: Tenant, count: int) -> None:
     """Places of others in the line of the team's wallet."""
     pattern = Waiter.objects.get()
+    # However slowly the rows are made, all of them are alive.
+    pattern.lease_until += timedelta(hours=1)
+    pattern.save()
     rows = []
     for _ in range(count):
         row = Waiter.objects.get(pk=pattern.pk)
