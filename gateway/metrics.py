@@ -120,6 +120,11 @@ WAITING = Gauge(
     registry=_REGISTRY,
     multiprocess_mode="livesum",
 )
+HISTORY_DROPPED = Counter(
+    "keeptrusts_history_dropped",
+    "Requests whose texts were to be kept and are not: the database was away, or too many waited.",
+    registry=_REGISTRY,
+)
 READY = Gauge(
     "keeptrusts_ready",
     "1 while paid requests can be served.",

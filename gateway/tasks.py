@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from gateway import closed
+from gateway.history import texts
 from gateway.idempotency import claims
 
 
@@ -9,3 +11,16 @@ from gateway.idempotency import claims
 def purge_idempotent_answers() -> str:
     """Delete kept answers of requests whose ``Idempotency-Key`` has expired."""
     return f"deleted {claims.purge()} expired keys"
+
+
+@shared_task(name="gateway.purge_history")
+def purge_history() -> str:
+    """Delete texts of requests that have expired."""
+    return f"deleted the texts of {texts.purge()} requests"
+
+
+@shared_task(name="gateway.purge_closed_organizations")
+def purge_closed_organizations() -> str:
+    """Delete what closed organisations left in the cache, under keys and in the history."""
+    caches, answers, kept = closed.purge()
+    return f"purged {caches} caches, {answers} repeated answers and the texts of {kept} requests"

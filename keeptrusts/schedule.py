@@ -11,6 +11,8 @@ JOBS = {
     "wallets.expire_tickets": timedelta(minutes=10),
     "wallets.verify_ledger": timedelta(hours=1),
     "gateway.purge_idempotent_answers": timedelta(minutes=10),
+    "gateway.purge_history": timedelta(minutes=10),
+    "gateway.purge_closed_organizations": timedelta(minutes=10),
 }
 """Task name → how often it runs."""
 

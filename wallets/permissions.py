@@ -44,6 +44,7 @@ class Action(StrEnum):
     PRICING_READ = "pricing.read"
     PRICING_WRITE = "pricing.write"
     EVENTS_READ = "events.read"
+    TEXTS_READ = "texts.read"
     USAGE_READ = "usage.read"
     AUDIT_READ = "audit.read"
     PAYMENTS_READ = "payments.read"
@@ -111,7 +112,7 @@ BY_OWNER = frozenset(
     {
         *(A.BALANCE_READ, A.WALLETS_READ, A.LIMITS_READ, A.EVENTS_READ, A.USAGE_READ),
         *(A.KEYS_READ, A.KEYS_MANAGE, A.TOKENS_READ, A.TOKENS_MANAGE, A.MEMBERS_READ),
-        *(A.TICKETS_READ, A.STOPS_READ),
+        *(A.TICKETS_READ, A.STOPS_READ, A.TEXTS_READ),
     }
 )
 """With what is one's own (``user`` given and it is oneself)."""

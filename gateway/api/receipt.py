@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from gateway.api import names
 from gateway.api.events import EventOutput, find
+from gateway.api.texts import texts_until
 from gateway.models import DecisionEvent
 from gateway.models.price import per_1k
 from gateway.pricing import lines
@@ -75,6 +76,26 @@ class ChargeOutput(serializers.Serializer):
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
+class HistoryOutput(serializers.Serializer):
+    """Facts of what was asked and answered, where the policy file has them kept."""
+
+    request = serializers.DictField(
+        help_text="Messages and items by role, characters of the prompt, names of offered tools."
+    )
+    answer = serializers.DictField(
+        required=False,
+        help_text="Its id and characters, why it ended, names of called tools; of one over "
+        "512 KiB its bytes. Absent where there was none.",
+    )
+    texts_until = serializers.DateTimeField(
+        allow_null=True, help_text="So long `/texts` shows the texts to you; null: it does not."
+    )
+
+
+APART = ("lines", "history")
+"""Details that are shown apart."""
+
+
 class ReceiptOutput(EventOutput):
     """An event with its charge, as the ledger has it."""
 
@@ -86,6 +107,7 @@ class ReceiptOutput(EventOutput):
     calculation = serializers.SerializerMethodField()
     charge = serializers.SerializerMethodField()
     details = serializers.SerializerMethodField()
+    history = serializers.SerializerMethodField()
     transactions = serializers.SerializerMethodField()
 
     def get_key_id(self, event: DecisionEvent) -> str | None:
@@ -101,7 +123,15 @@ class ReceiptOutput(EventOutput):
     @extend_schema_field(serializers.DictField())
     def get_details(self, event: DecisionEvent) -> dict[str, Any]:
         """Waits, moved holds, filters, what happened when the client left, shadow verdicts."""
-        return {name: value for name, value in (event.details or {}).items() if name != "lines"}
+        return {name: value for name, value in (event.details or {}).items() if name not in APART}
+
+    @extend_schema_field(HistoryOutput(allow_null=True))
+    def get_history(self, event: DecisionEvent) -> Any:
+        """What is kept of its texts."""
+        facts = (event.details or {}).get("history")
+        if facts is None:
+            return None
+        return {**facts, "texts_until": self.context["texts_until"]}
 
     @extend_schema_field(ChargeOutput(allow_null=True))
     def get_charge(self, event: DecisionEvent) -> Any:
@@ -133,6 +163,6 @@ class Receipt(View):
             entries = list(rows.select_related("wallet").order_by("id"))
         context = {
             "names": names.of([event]), "reservation": reservation, "entries": entries,
-            "requests": requests_of(entries),
+            "requests": requests_of(entries), "texts_until": texts_until(self.actor, event),
         }  # fmt: skip
         return Response(ReceiptOutput(event, context=context).data)

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from gateway.api import adjustments, cache, events, prices, receipt, shadow, spend
+from gateway.api import adjustments, cache, events, prices, receipt, shadow, spend, texts
 
 urlpatterns = [
     path("events", events.Events.as_view()),
     path("events/<str:event_id>", receipt.Receipt.as_view()),
+    path("events/<str:event_id>/texts", texts.EventTexts.as_view()),
     path("usage", spend.Usage.as_view()),
     path("spend", spend.Spend.as_view()),
     path("shadow-report", shadow.ShadowReport.as_view()),

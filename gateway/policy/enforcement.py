@@ -21,15 +21,7 @@ class NotEnforced:
     meanwhile: str
 
 
-def _given(value: Any) -> bool:
-    return value not in (None, [], {})
-
-
-def _is(*values: Any) -> Callable[[Any], bool]:
-    return lambda value: value in values
-
-
-NOT_ENFORCED = (NotEnforced(("history", "mode"), _is("metadata", "full"), "no texts are kept"),)
+NOT_ENFORCED: tuple[NotEnforced, ...] = ()
 
 
 def not_enforced(document: Any) -> Iterator[tuple[Path, str]]:

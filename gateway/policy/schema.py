@@ -181,6 +181,7 @@ class History(Section):
     """Which texts of requests and answers are kept."""
 
     mode: Annotated[Literal["off", "metadata", "full"], BeforeValidator(_off_is_text)] = "off"
+    keep_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 30
 
 
 class PolicyDocument(Section):

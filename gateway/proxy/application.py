@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from gateway import connections, metrics, policy, tokens
 from gateway.budget import BudgetWatch
 from gateway.cache.stage import ResponseCache
+from gateway.history.stage import History
 from gateway.idempotency.stage import Idempotency
 from gateway.moderation.stage import ContentFiltering
 from gateway.proxy import catalogue, config, errors, identity
@@ -51,6 +52,7 @@ class Application:
         spending = SpendingBook()
         self.paying = Paying(self.settlement, spending)
         self.stages: list[Stage] = [
+            History(),
             Idempotency(),
             RateLimiting(settings.REDIS_URL),
             ContentFiltering(self.upstream),

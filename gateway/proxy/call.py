@@ -47,14 +47,15 @@ class Call:
 
     ``held`` nano-dollars are held on the wallet ``paying``, ``parts`` is the number of the next
     extension. ``extra`` are headers that stages add to the answer, ``at_end`` whom they want to be
-    told of its end, ``at_wait`` of its wait for money.
+    told of its end, ``at_found`` of an answer that is there already, ``at_wait`` of its wait for
+    money.
     ``waiting`` is there while the request waits for money: it ends that with a refusal. No more
     than ``most`` nano-dollars are charged: of a stream that was cut because nobody paid on.
     """
 
     __slots__ = (
         "_closed", "_held", "_recorders", "_recording", "_recording_size", "admission", "at_end",
-        "at_wait",
+        "at_found", "at_wait",
         "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "held", "now",
         "on_stall", "parts", "paying", "request", "reservation", "route", "settlement", "slices",
         "snapshot", "sent",
@@ -88,6 +89,7 @@ class Call:
         self.slices: Slices | None = None
         self.extra: list[Header] = []
         self.at_end: list[Callable[[Call], None]] = []
+        self.at_found: list[Callable[[Call, Found], None]] = []
         self.at_wait: list[Callable[[Call], None]] = []
         self._recorders: list[Recorder] = []
         self._recording: list[bytes] = []
@@ -266,6 +268,8 @@ class Call:
         event.prompt_tokens = event.usage.get("prompt_tokens", 0)
         event.completion_tokens = event.usage.get("completion_tokens", 0)
         event.estimated_avoided_cost = found.avoided_cost
+        for tell in self.at_found:
+            tell(self, found)
         return self._post(Note(**self._common()))
 
     def give_back(self, *, verdict: str, status: int, reason: str) -> "asyncio.Future[Result]":

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway import policy
-from gateway.policy.enforcement import NOT_ENFORCED, NotEnforced
+from gateway.policy import enforcement
+from gateway.policy.enforcement import NotEnforced
 from gateway.policy.shape import known_keys
 from tests.gateway.policy.conftest import SMALL, Load
 
@@ -133,29 +134,39 @@ def test_nothing_shown_has_a_secret(loaded: Load) -> None:
         assert not any(word in text for word in ("sk-test", "kt_live_test", "kt_cg_engineering"))
 
 
-@pytest.mark.parametrize("row", NOT_ENFORCED, ids=lambda row: ".".join(row.path))
-def test_unenforced_settings_exist_in_the_schema(row: NotEnforced) -> None:
+def test_unenforced_settings_exist_in_the_schema() -> None:
     """A row that no file can reach would be a warning nobody ever sees."""
-    path = tuple(0 if step == "*" else step for step in row.path)
-    last = next(index for index in reversed(range(len(path))) if path[index] != 0)
-    assert path[last] in known_keys(path[:last])
+    for row in enforcement.NOT_ENFORCED:
+        path = tuple(0 if step == "*" else step for step in row.path)
+        last = next(index for index in reversed(range(len(path))) if path[index] != 0)
+        assert path[last] in known_keys(path[:last])
 
 
-@pytest.mark.parametrize(
-    ("more", "meanwhile"),
-    [
-        ("history: {mode: full}\n", "no texts are kept"),
-    ],
-)
 def test_lint_is_honest_about_what_is_not_enforced(
-    environ: dict[str, str], tmp_path: Path, more: str, meanwhile: str
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    row = NotEnforced(("history", "mode"), lambda value: value == "full", "nothing is kept")
+    monkeypatch.setattr(enforcement, "NOT_ENFORCED", (row,))
     file = tmp_path / "policy.yaml"
-    file.write_text(SMALL + more)
+    file.write_text(SMALL + "history: {mode: full}\n")
     found = [problem for problem in policy.lint(file, environ) if problem.line > 10]
     assert [(problem.severity, problem.message) for problem in found] == [
-        (policy.Severity.WARNING, f"accepted, not enforced by this version: {meanwhile}")
+        (policy.Severity.WARNING, "accepted, not enforced by this version: nothing is kept")
     ]
+
+
+@pytest.mark.parametrize("days", ["0", "3651", "1.5", "'30'"])
+def test_texts_are_kept_for_1_to_3650_days(
+    environ: dict[str, str], tmp_path: Path, days: str
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(SMALL + f"history: {{mode: full, keep_days: {days}}}\n")
+    errors = [found for found in policy.lint(file, environ) if found.severity == "error"]
+    assert [("keep_days" in found.message, found.line) for found in errors] == [(True, 11)]
+
+
+def test_texts_are_kept_for_30_days_where_nothing_is_said(loaded: Load) -> None:
+    assert loaded("history: {mode: full}\n").document.history.keep_days == 30
 
 
 def test_block_alone_is_enforced(environ: dict[str, str], tmp_path: Path) -> None:
