@@ -18,6 +18,6 @@ class Stage(Protocol):
         """An answer that is there already, or None; raises ``Rejected``.
 
         A stage that wants the answer calls ``call.record_for``, one that wants to know the end of
-        the request adds to ``call.at_end``, of an answer that is there already to ``call.at_found``;
+        the request adds to ``call.at_end``, of an answer that was there to ``call.at_found``;
         headers of its own go to ``call.extra``.
         """

@@ -5,7 +5,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from gateway import metrics
 from gateway.history import texts, writing
@@ -16,7 +16,7 @@ from tests.gateway.conftest import Serve, World
 from tests.gateway.history.conftest import FULL, kept
 from tests.gateway.serving import eventually
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 def _dropped() -> float:
@@ -56,6 +56,23 @@ def test_a_database_that_refuses_texts_disturbs_no_answer(
         "texts of requests are not kept: OperationalError",
         "texts of requests are kept again",
     ]
+
+
+@pytest.mark.postgres_only
+def test_answers_do_not_wait_for_texts(world: World, serve: Serve) -> None:
+    gateway = serve(history=FULL)
+    other = connections.create_connection("default")
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("LOCK TABLE gateway_historytext IN EXCLUSIVE MODE")
+        assert gateway.chat(world.key).status == 200
+        assert gateway.chat(world.key, stream=True).raw.endswith(b"[DONE]\n\n")
+        assert not HistoryText.objects.exists()
+    finally:
+        other.rollback()
+        other.close()
+    eventually(HistoryText.objects.exists)
 
 
 def test_more_than_there_is_room_for_is_dropped(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

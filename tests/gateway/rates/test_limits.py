@@ -7,6 +7,7 @@ import pytest
 from openai import OpenAI, RateLimitError
 
 from gateway.models import DecisionEvent
+from gateway.rates.stage import RateLimiting
 from tests import factories
 from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import Answer, RunningGateway, eventually
@@ -103,7 +104,8 @@ def test_a_group_without_limits_is_told_nothing(world: World, serve: Serve) -> N
 
 def _settles_at(gateway: RunningGateway, world: World, used: int) -> None:
     """The next request finds so many tokens used."""
-    counts = gateway.application.stages[1]._counting._own._counts  # type: ignore[attr-defined]
+    (stage,) = (one for one in gateway.application.stages if isinstance(one, RateLimiting))
+    counts = stage._counting._own._counts
     eventually(lambda: [sum(slots.values()) for slots in counts.values()] == [used])
 
 
