@@ -80,7 +80,7 @@ class Application:
         )
         self.budgets = BudgetWatch(lambda: self.watcher.current)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing = False
+        self._stopping = self._closing = False
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One connection's request, or the lifespan."""
@@ -121,9 +121,14 @@ class Application:
         except (NotImplementedError, RuntimeError, ValueError):
             log.debug("no reload by signal outside the main thread")
 
+    def stopping(self) -> None:
+        """The process is about to end: nothing new is begun, nobody waits for money any more."""
+        self._stopping = True
+        self.paying.end_waiting()
+
     async def close(self) -> None:
         """Settle what runs, write what is left, and end."""
-        self._closing = True
+        self._closing = self._stopping = True
         self.paying.end_waiting()
         await self.running.close()
         await self.budgets.close()
@@ -179,7 +184,7 @@ class Application:
 
     def _identify(self, exchange: Exchange) -> tuple[Snapshot, Caller]:
         snapshot = self.watcher.current
-        if snapshot is None or self._closing:
+        if snapshot is None or self._stopping:
             raise errors.unavailable("The gateway is not ready.", code="not_ready")
         now = datetime.now(UTC)
         caller = identity.identify(exchange.headers, snapshot, now)
@@ -235,7 +240,7 @@ class Application:
             "snapshot": self.watcher.current is not None,
             "ledger": self.settlement.alive and self.settlement.available,
             "database": self.watcher.reachable,
-            "serving": not self._closing,
+            "serving": not self._stopping,
         }
 
     async def _get(self, exchange: Exchange, status: int, value: Any) -> None:

@@ -256,7 +256,9 @@ class Call:
         if not self._held:
             event.written_off = event.cost if WARNED in event.flags else 0
             return self._post(Note(**self._common())), recorded
-        settle = Settle(id=self.reservation, cost=event.cost, **self._common())
+        settle = Settle(
+            id=self.reservation, cost=event.cost, provider=event.provider, **self._common()
+        )
         return self._post(settle), recorded
 
     def answer_from(self, found: "Found") -> "asyncio.Future[Result]":

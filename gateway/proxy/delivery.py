@@ -42,7 +42,9 @@ async def deliver(call: Call, response: Response, adapter: Adapter | None) -> No
 async def replay(call: Call, found: Found) -> None:
     """Answer with what another call was answered with."""
     recorded = found.recorded
-    await settled(call.answer_from(found), STREAM_SETTLE_SECONDS)
+    written = call.answer_from(found)
+    if call.settlement.available:
+        await settled(written, STREAM_SETTLE_SECONDS)
     headers = [*answers.common(call), *found.headers]
     if not call.streamed:
         await call.exchange.answer(
@@ -93,7 +95,7 @@ async def _plain(call: Call, response: Response, adapter: Adapter | None) -> Non
         keep=not failed,
     )
     result = await settled(charged, PLAIN_SETTLE_SECONDS)
-    call.keep_record(recorded)
+    _keep(call, recorded, result)
     headers = [
         JSON,
         *upstream.handed_back(response),
@@ -190,8 +192,14 @@ async def _close_stream(call: Call, cut: Rejected | None) -> Result | None:
     keep = not failed and stream.done
     charged, recorded = call.charge(usage, flags, verdict=verdict, reason=reason, keep=keep)
     result = await settled(charged, STREAM_SETTLE_SECONDS)
-    call.keep_record(recorded)
+    _keep(call, recorded, result)
     return result
+
+
+def _keep(call: Call, recorded: Recorded | None, result: Result | None) -> None:
+    """Only an answer that is known to be paid for is given to others."""
+    if result is not None and result.ok:
+        call.keep_record(recorded)
 
 
 async def settled(closing: "asyncio.Future[Result]", patience: float) -> Result | None:

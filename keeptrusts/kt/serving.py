@@ -5,6 +5,7 @@ does.
 bound, and writes a byte to READY_FD once it answers.
 """
 
+import asyncio
 import logging
 import os
 import signal
@@ -31,6 +32,10 @@ class _Startup:
         self._application = application
         self.refusal = ""
 
+    def stopping(self) -> None:
+        """Tell an application that wants to know, before its connections are waited for."""
+        getattr(self._application, "stopping", lambda: None)()
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
@@ -50,11 +55,16 @@ STOPPING = "kt: stopping … (running answers may take {} seconds; again: at onc
 class _Server(uvicorn.Server):
     """Says when it answers, and at Ctrl-C that it has understood."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started and not self.should_exit:
             self._on_ready()
@@ -64,6 +74,8 @@ class _Server(uvicorn.Server):
             # Inside a signal handler: past the buffers, which may be in use.
             text = STOPPING.format(self.config.timeout_graceful_shutdown)
             os.write(sys.stderr.fileno(), text.encode())
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_stop)
         super().handle_exit(sig, frame)
 
 
@@ -100,7 +112,7 @@ def serve(
     config.loaded_app = startup = _Startup(config.loaded_app)
     _quieten(access_log=access_log)
     try:
-        _Server(config, _then(on_ready)).run(sockets=[sock])
+        _Server(config, _then(on_ready), startup.stopping).run(sockets=[sock])
     except SystemExit:
         # How uvicorn ends when the application refuses; it has an exit code of its own for that.
         if not startup.refusal:

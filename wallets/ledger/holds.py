@@ -211,6 +211,7 @@ def _extended(operation: Extend, row: ReservationRow, wallet: WalletRow, books: 
 
 def settle(operation: Settle, row: ReservationRow, wallet: WalletRow, books: Books) -> Result:
     """Charge the actual cost, as far as hold and balance go; the rest is written off."""
+    row.provider = operation.provider or row.provider
     if row.state == "held":
         return close(
             row, wallet, books, cost=operation.cost, state="settled", actor=operation.actor

@@ -149,10 +149,14 @@ class Move(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settle(Operation):
-    """Replace the hold by the actual ``cost``; a late one charges what the expiry did not."""
+    """Replace the hold by the actual ``cost``; a late one charges what the expiry did not.
+
+    ``provider``: who was paid, where it is another one than at the reserve.
+    """
 
     id: UUID
     cost: int
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

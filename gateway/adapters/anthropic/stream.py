@@ -43,6 +43,7 @@ class ChatTranslator:
             "message_delta": self._message_delta,
             "message_stop": self._stop,
             "error": self._error,
+            "ping": self._ping,
         }
 
     def feed(self, block: bytes) -> bytes:
@@ -63,6 +64,11 @@ class ChatTranslator:
         self._report.add(message.get("usage"))
         self.usage = self._report.prompt() or None
         yield from ()
+
+    def _ping(self, _event: Event) -> Iterator[bytes]:
+        """Keeps the line alive; before the first content it would only rule out another attempt."""
+        if self._started:
+            yield b": ping\n\n"
 
     def _block_start(self, event: Event) -> Iterator[bytes]:
         block = _mapping(event.get("content_block"))

@@ -294,3 +294,10 @@ def test_the_route_reads_usage_and_text_of_the_chunks() -> None:
         200,
     )
     assert flags == frozenset()
+
+
+def test_a_ping_passes_as_a_comment_once_something_was_said() -> None:
+    stream = ADAPTER.stream({"model": "claude"})
+    assert stream.feed(encoded([START, {"type": "ping"}])) == b""
+    stream.feed(encoded([HELLO]))
+    assert stream.feed(encoded([{"type": "ping"}])) == b": ping\n\n"

@@ -203,6 +203,21 @@ def test_a_gateway_that_shuts_down_ends_those_who_wait(world: World, serve: Serv
     assert not Reservation.objects.filter(state="held").exists()
 
 
+def test_at_a_signal_to_stop_those_who_wait_are_told_at_once(world: World, serve: Serve) -> None:
+    contended = Contended(world, serve, contention_wait_seconds=60.0)
+    waiting = contended.second()
+    application = contended.gateway.application
+
+    assert application._loop is not None
+    application._loop.call_soon_threadsafe(application.stopping)
+
+    refused = waiting.result(timeout=20)
+    assert (refused.status, refused.error["code"]) == (503, "shutdown")
+    assert contended.gateway.request("GET", "/readyz").status == 503
+    contended.gate.open()
+    assert contended.first.result().status == 200
+
+
 def test_nothing_runs_while_nobody_waits(world: World, serve: Serve) -> None:
     gateway = serve()
     assert gateway.chat(world.key).status == 200

@@ -375,3 +375,11 @@ def test_promise_13_a_payment_refund_closes_no_usage_hold_and_none_of_another_wa
     ]
     assert codes(ledger.post(batch)) == ["not_found", "not_found"]
     assert tables() == before
+
+
+def test_an_entry_names_who_was_paid_in_the_end(tenant: Tenant) -> None:
+    tenant.fund(team=100)
+    held = tenant.hold(70)
+    ledger.post_one(tenant.settle(held, 20, provider="another"))
+    entry = Entry.objects.filter(type="settle").get()
+    assert entry.provider == "another"
