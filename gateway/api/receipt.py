@@ -76,7 +76,7 @@ class ChargeOutput(serializers.Serializer):
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
-class HistoryOutput(serializers.Serializer):
+class ConversationOutput(serializers.Serializer):
     """Facts of what was asked and answered, where the policy file has them kept."""
 
     request = serializers.DictField(
@@ -125,7 +125,7 @@ class ReceiptOutput(EventOutput):
         """Waits, moved holds, filters, what happened when the client left, shadow verdicts."""
         return {name: value for name, value in (event.details or {}).items() if name not in APART}
 
-    @extend_schema_field(HistoryOutput(allow_null=True))
+    @extend_schema_field(ConversationOutput(allow_null=True))
     def get_history(self, event: DecisionEvent) -> Any:
         """What is kept of its texts."""
         facts = (event.details or {}).get("history")

@@ -97,8 +97,8 @@ class Reserve(Operation):
 
     With ``waiting`` it may take a place in the line of a wallet instead of being refused
     (``Result.waits``): ask again with the same id. ``prefers``: a wallet that covers so much goes
-    before one that covers only ``amount``; for holds that grow. ``last``: it is decided after everything
-    else in its batch, so that money a transfer of the same batch brings can pay for it.
+    before one that covers only ``amount``; for holds that grow. ``last``: it is decided after
+    everything else in its batch, so that money a transfer of the same batch brings can pay for it.
     """
 
     id: UUID
