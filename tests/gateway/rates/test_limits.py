@@ -105,6 +105,7 @@ def test_a_group_without_limits_is_told_nothing(world: World, serve: Serve) -> N
 def _settles_at(gateway: RunningGateway, world: World, used: int) -> None:
     """The next request finds so many tokens used."""
     (stage,) = (one for one in gateway.application.stages if isinstance(one, RateLimiting))
+    assert stage._counting is not None
     counts = stage._counting._own._counts
     eventually(lambda: [sum(slots.values()) for slots in counts.values()] == [used])
 
