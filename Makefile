@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .PHONY: help install run test check check-style check-types check-imports check-templates check-django \
-	format bench lock clean
+	format bench soak lock clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # An environment that is already there keeps its Python; `make PYTHON=python3.12` rebuilds it.
@@ -70,6 +70,9 @@ format: install ## put code and templates into the house form
 
 bench: install ## measure the gateway and the ledger: make bench ARGS=...
 	$(BIN)/python -m bench $(ARGS)
+
+soak: install ## much traffic, faults and a kill, then the books: make soak ARGS="--short"
+	$(BIN)/python -m bench.soak $(ARGS)
 
 lock: ## resolve the dependencies again; needs uv
 	uv pip compile pyproject.toml --group test --group dev --universal --python-version 3.11 \
