@@ -1,6 +1,7 @@
 """Providers over HTTP: one session per process, named timeouts, foreign errors translated here."""
 
 import asyncio
+import io
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from gateway.proxy.errors import UpstreamFailure
 from gateway.proxy.http import Header
 from gateway.targets import retry_after
 
+IN_ONE_PIECE = 1024 * 1024
+"""Bytes of a request body that are handed to the socket at once."""
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_ERROR = 256 * 1024
 ERROR_SECONDS = 10.0
@@ -107,7 +110,7 @@ class Upstream:
             async with asyncio.timeout(patience):
                 return await self._session.post(
                     target.base_url + path,
-                    data=body,
+                    data=body if len(body) <= IN_ONE_PIECE else io.BytesIO(body),
                     headers=_headers(target, headers),
                     timeout=timeout,
                     allow_redirects=False,

@@ -170,3 +170,11 @@ def test_the_gateway_serves_on_after_failures(world: World, serve: Serve) -> Non
     world.upstream.behave()
 
     assert gateway.chat(world.key).status == 200
+
+
+def test_a_body_of_several_megabytes_arrives_whole(world: World, serve: Serve) -> None:
+    gateway = serve(cost_tracking={"wallet_enforcement": False})
+    text = "word " * 600_000
+    answer = gateway.chat(world.key, messages=[{"role": "user", "content": text}])
+    assert answer.status == 200
+    assert world.upstream.requests[-1].body["messages"][0]["content"] == text
