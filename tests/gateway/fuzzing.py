@@ -57,10 +57,10 @@ COMMENT = re.compile(rb": keeptrusts cost=([0-9.]+)")
 
 
 def bounded(quick: int) -> settings:
-    """So many examples, and five times as many under the profile ``soak``."""
+    """So many examples, and twice as many under the profile ``soak``."""
     soaking = settings.get_current_profile_name() == "soak"
     return settings(
-        max_examples=quick * 5 if soaking else quick,
+        max_examples=quick * 2 if soaking else quick,
         suppress_health_check=list(HealthCheck),
         deadline=None,
     )

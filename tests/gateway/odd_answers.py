@@ -82,12 +82,12 @@ class Said(NamedTuple):
 
 
 @st.composite
-def answers(draw: st.DrawFn, route: str, stream: bool) -> Said:
-    """An answer of any kind to a request of the route."""
+def answers(draw: st.DrawFn, route: str, stream: bool, wordy: bool = False) -> Said:
+    """An answer of any kind to a request of the route; ``wordy``: a stream with much text."""
     kind = draw(st.sampled_from(("odd", "odd", "odd", "status", "wire")))
     if kind == "status":
         return draw(_bad_statuses())
-    body = draw(_events(route)) if stream else draw(_plain_bodies(route))
+    body = draw(_events(route, wordy)) if stream else draw(_plain_bodies(route))
     if kind == "wire":
         return Said(draw(_bad_wires(body, stream)), 0)
     return Said(draw(_framed(body, stream)), 0)
@@ -106,11 +106,14 @@ def _plain_bodies(draw: st.DrawFn, route: str) -> list[bytes]:
 
 
 @st.composite
-def _events(draw: st.DrawFn, route: str) -> list[bytes]:
+def _events(draw: st.DrawFn, route: str, wordy: bool) -> list[bytes]:
     """The events of a stream with a few things wrong."""
     asked = {**SEEDS[route], "stream": True, "stream_options": {"include_usage": True}}
     usage = draw(USAGES)
     found = [_reporting(event, usage) for event in _answer(route, asked)]
+    if wordy:
+        words = b" drift" * draw(st.sampled_from((1, 300, 1_000, 3_000)))
+        found = [event.replace(b" drift", words) for event in found for _ in (0, 1)]
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(found)))
         how = draw(st.sampled_from(("drop", "repeat", "shape", "garbage", "swap", "end", "long")))
