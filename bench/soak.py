@@ -61,7 +61,9 @@ class Disagreement(Exception):
 def main() -> int:
     """Run all of it; 1 where something does not agree."""
     parser = argparse.ArgumentParser(prog="make soak ARGS=...", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="half a minute instead of three or four")
+    parser.add_argument(
+        "--short", action="store_true", help="half a minute instead of three or four"
+    )
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

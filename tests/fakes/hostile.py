@@ -55,13 +55,10 @@ Plan = Callable[[Asked], Script]
 
 
 class Hostile(AbstractContextManager["Hostile"]):
-    """The server; ``url`` ends in ``/v1``. ``plan`` says how each request is answered, and
-    ``written`` is told of every script that was written to its end.
-    """
+    """The server; ``url`` ends in ``/v1``. ``plan`` says how each request is answered."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.written: Callable[[Asked], None] = lambda asked: None
         self.requests: list[Asked] = []
         self._loop = asyncio.new_event_loop()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
@@ -91,7 +88,6 @@ class Hostile(AbstractContextManager["Hostile"]):
         try:
             asked = await self._read(reader)
             await self._write(self.plan(asked), reader, writer)
-            self.written(asked)
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
