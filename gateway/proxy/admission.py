@@ -22,6 +22,8 @@ from wallets.ledger import Reserve
 MAX_MODEL, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 120, 16, 64, 128
 MAX_REASON = 200
 UNPRICED = "unpriced"
+SET_A_PRICE = "Platform administrators set one with POST /v1/model-pricing"
+PRICEABLE = frozenset({tokens.LONG_CONTEXT, tokens.AUDIO})
 FREE = Priced(Rates(Band(input=0, output=0)), "free")
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
 
@@ -174,11 +176,14 @@ def _blocked(call: Call, code: str) -> errors.Blocked:
 
 
 def stopped_by(stop: StopCard) -> errors.Blocked:
+    """The refusal of a stop switch, with the reason of whoever set it."""
+    reason = stop.reason.strip()[:MAX_REASON]
+    sentence = f"Requests are stopped by a switch on the {stop.scope.replace('_', ' ')}"
     return errors.Blocked(
         402,
-        f"Requests are stopped by a switch on the {stop.scope.replace('_', ' ')}.",
+        f"{sentence}: {reason.rstrip('.')}." if reason else f"{sentence}.",
         code="stopped",
-        details={"scope": stop.scope, "reason": stop.reason[:MAX_REASON] or None},
+        details={"scope": stop.scope, "reason": reason or None},
     )
 
 
@@ -220,7 +225,8 @@ def _price(call: Call, target: Target, model: str, estimate: Estimate) -> Priced
             return None
         raise errors.Blocked(
             402,
-            f"The model '{model}' of provider '{target.provider}' has no price.",
+            f"The model '{model}' of provider '{target.provider}' has no price. {SET_A_PRICE}; "
+            "'unpriced_models: allow' in the policy file lets it pass unpaid.",
             code="model_not_priced",
             details={"provider": target.provider, "model": model},
         )
@@ -229,7 +235,7 @@ def _price(call: Call, target: Target, model: str, estimate: Estimate) -> Priced
     if unpriced and not priced.rates.free:
         raise errors.Blocked(
             402,
-            f"The model '{model}' has no price for: {', '.join(unpriced)}.",
+            f"The model '{model}' has no price for: {', '.join(unpriced)}. {_advice(unpriced)}",
             code="feature_not_priced",
             details={"provider": target.provider, "model": model, "features": unpriced},
         )
@@ -245,6 +251,11 @@ def _counts(call: Call, priced: Priced, target: Target, model: str) -> bool:
     if not priced.from_catalogue:
         return True
     return not priced.rates.free and call.route.knows(target.provider, model)
+
+
+def _advice(unpriced: list[str]) -> str:
+    """What helps: a price, where prices know the features, else only to ask without them."""
+    return f"{SET_A_PRICE}." if PRICEABLE.issuperset(unpriced) else "Ask without it."
 
 
 def _prices(priced: Priced, feature: str) -> bool:

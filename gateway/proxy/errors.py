@@ -125,7 +125,10 @@ def too_slow(seconds: float) -> Rejected:
 def unknown_model(model: str) -> Rejected:
     """No target serves it."""
     return Rejected(
-        404, f"The model '{model}' does not exist here.", code="model_not_found", param="model"
+        404,
+        f"The model '{model}' does not exist here. GET /v1/models lists what does.",
+        code="model_not_found",
+        param="model",
     )
 
 

@@ -87,8 +87,26 @@ def test_a_model_without_a_price_is_refused(world: World, serve: Serve) -> None:
     answer = gateway.chat(world.key, model="nobody-knows-me")
 
     assert (answer.status, answer.error["code"]) == (402, "model_not_priced")
+    assert answer.error["message"] == (
+        "The model 'nobody-knows-me' of provider 'openai' has no price. Platform administrators "
+        "set one with POST /v1/model-pricing; 'unpriced_models: allow' in the policy file lets it "
+        "pass unpaid."
+    )
     assert world.event().reason_code == "model_not_priced"
     assert world.upstream.requests == []
+
+
+def test_who_asks_for_an_unknown_model_is_told_where_the_known_ones_are(
+    world: World, serve: Serve
+) -> None:
+    gateway = serve(target={"models": ["gpt-4o-mini"]})
+
+    answer = gateway.chat(world.key, model="nobody-knows-me")
+
+    assert (answer.status, answer.error["code"]) == (404, "model_not_found")
+    assert answer.error["message"] == (
+        "The model 'nobody-knows-me' does not exist here. GET /v1/models lists what does."
+    )
 
 
 def test_an_unpriced_model_passes_where_that_is_allowed(world: World, serve: Serve) -> None:

@@ -59,6 +59,7 @@ def test_a_stop_refuses_within_seconds_and_a_resume_lets_pass(world: World, serv
     eventually(lambda: gateway.chat(world.key).status == 402, seconds=5)
     error = gateway.chat(world.key).error
     assert (error["code"], error["details"]) == ("stopped", {"scope": "team", "reason": None})
+    assert error["message"] == "Requests are stopped by a switch on the team."
 
     Stop.objects.filter(pk=stop.pk).update(lifted_at=timezone.now())
     revisions.bump()
@@ -82,6 +83,7 @@ def test_models_and_providers_can_be_stopped(
     error = gateway.chat(world.key).error
     assert error["code"] == "stopped"
     assert error["details"] == {"scope": scope, "reason": "r" * 200}
+    assert error["message"] == f"Requests are stopped by a switch on the {scope}: {'r' * 200}."
     assert world.upstream.requests == []
 
 

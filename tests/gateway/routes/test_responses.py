@@ -218,6 +218,7 @@ def test_what_nobody_has_priced_is_refused(
 
     assert (answer.status, answer.error["code"]) == (402, "feature_not_priced")
     assert answer.error["details"]["features"] == [feature]
+    assert answer.error["message"].endswith(f"has no price for: {feature}. Ask without it.")
     assert world.upstream.requests == []
     assert world.wallet.posted == 10_000_000_000
 
