@@ -29,6 +29,10 @@ DETAILED = {
 }
 USAGES = st.one_of(
     st.just(USAGE),
+    *(
+        st.fixed_dictionaries(dict.fromkeys(names, COUNTS))
+        for names in (COUNTED[:2], COUNTED[:3], COUNTED[3:5])
+    ),
     st.sampled_from(["14", 14, [], [USAGE], True, {}, {"usage": USAGE}]),
     st.fixed_dictionaries(
         {},
