@@ -129,7 +129,7 @@ class Paying:
         if warns and await self._warned(call, operation, refusal):
             return
         if operation.attachment is not None:
-            call.refused()
+            call.refused(refusal.status, refusal.code)
         raise await self._told(call, operation, refusal)
 
     async def _warned(self, call: Call, operation: Reserve, refusal: Refused) -> bool:
@@ -162,16 +162,19 @@ class Paying:
             raise errors.unavailable("The wallets cannot be reached now; try again.") from error
 
     async def _told(self, call: Call, operation: Reserve, refusal: Refused) -> Rejected:
-        shortage = None
+        shortage, dismissed = None, False
         if isinstance(refusal, InsufficientFunds):
             own = operation.candidates[0].wallet.id
             shortage = _shortage(call, operation, refusal.details["balances"].get(own, 0))
-            self._tickets.note(shortage)
+            dismissed = refusal.details.get("dismissed", False)
+            if not dismissed:
+                self._tickets.note(shortage)
         spending = None
         if refusals.is_about_money(refusal):
             spending = await self._spending.of(call.caller.team.id)
         if shortage is not None:
-            refusal.details["ticket"] = await self._tickets.ticket_of(shortage)
+            ask = self._tickets.dismissed if dismissed else self._tickets.ticket_of
+            refusal.details["ticket"] = await ask(shortage)
         return refusals.of(call, refusal, spending)
 
 

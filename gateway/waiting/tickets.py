@@ -54,6 +54,17 @@ class TicketBook:
             return None
         return found or None
 
+    async def dismissed(self, shortage: Shortage) -> str | None:
+        """The id of the ticket whose dismissal ended this request; None where that takes too long.
+
+        Nothing is written down: somebody has decided about this request already.
+        """
+        asked = asyncio.to_thread(_dismissed, shortage)
+        try:
+            return await asyncio.wait_for(asked, PATIENCE_SECONDS)
+        except TimeoutError:
+            return None
+
     def _known_of(self, shortage: Shortage) -> str | None:
         at, found = self._known.get(shortage.key, (0.0, ""))
         return found if found and time.monotonic() - at < KEPT_SECONDS else None
@@ -99,5 +110,15 @@ def _record(batch: Sequence[Shortage]) -> Sequence[str]:
                 log.warning("tickets cannot be written (%d): %s", attempt, type(error).__name__)
                 connections.close_all()
         return [""] * len(batch)
+    finally:
+        connections.close_all()
+
+
+def _dismissed(shortage: Shortage) -> str | None:
+    try:
+        return tickets.dismissed(shortage)
+    except Error as error:
+        log.warning("a dismissed ticket cannot be read: %s", type(error).__name__)
+        return None
     finally:
         connections.close_all()

@@ -67,6 +67,10 @@ def instead(
 
     ``tried``: the candidates of a hold that were looked at, in order.
     """
+    place = books.places.get(operation.id)
+    if place is not None and place.dismissed:
+        refusal.details["dismissed"] = True
+        return refused(refusal)
     waiting = operation.waiting
     if waiting is None:
         return refused(refusal)
@@ -78,10 +82,7 @@ def instead(
     if spot is None:
         return refused(refusal)
     wallet, reason = spot
-    place = books.places.get(operation.id)
-    if place is not None and place.dismissed:
-        refusal.details["dismissed"] = True
-    elif _is_full(wallet, operation.id, books):
+    if _is_full(wallet, operation.id, books):
         refusal.details["waiters_full"] = True
     else:
         return _wait(operation, waiting, wallet, reason, books)

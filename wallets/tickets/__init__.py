@@ -6,7 +6,7 @@ wallet above and those who wait go on), ``dismiss`` (those who wait are refused)
 
 from wallets.tickets.approving import approve
 from wallets.tickets.deciding import dismiss, expire, may_decide, require_decision
-from wallets.tickets.recording import Shortage, record
+from wallets.tickets.recording import Shortage, dismissed, record
 from wallets.tickets.standing import Standing, fund_url, of, rows, standing
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Standing",
     "approve",
     "dismiss",
+    "dismissed",
     "expire",
     "fund_url",
     "may_decide",

@@ -63,6 +63,18 @@ def record(shortages: Sequence[Shortage]) -> list[str]:
     return [found[s.key].public_id if s.key in found else "" for s in shortages]
 
 
+def dismissed(shortage: Shortage) -> str | None:
+    """The id of the latest dismissed ticket that counts this request; None where there is none."""
+    team, wallet, hour = shortage.key
+    rows = CostTicket.objects.filter(
+        team=team, wallet=wallet, hour=hour, state=CostTicket.State.DISMISSED
+    ).order_by("-decided_at", "-pk")
+    found = list(rows.values_list("public_id", "recent"))
+    named = (ticket for ticket, recent in found if shortage.request_id in recent)
+    # A busy ticket remembers only its latest requests.
+    return next(named, found[0][0] if found else None)
+
+
 @transaction.atomic
 def _counted(groups: dict[Key, list[Shortage]]) -> dict[Key, CostTicket]:
     """Open what is missing, lock, count; a key is left out whose ticket was decided meanwhile."""

@@ -4,7 +4,6 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from django.utils import timezone
 
 from keeptrusts.lib import money
 from tests import factories
@@ -81,7 +80,8 @@ def test_at_the_end_of_its_time_it_is_refused_with_its_ticket(world: World, serv
 
     assert (refused.status, refused.error["code"]) == (402, "insufficient_balance")
     assert refused.error["details"]["ticket"] == CostTicket.objects.get().public_id
-    assert world.event().details["waited_ms"] >= 1_500
+    # A loop may wake a millisecond early.
+    assert world.event().details["waited_ms"] >= 1_499
     assert not Waiter.objects.exists()
 
 
@@ -89,11 +89,32 @@ def test_a_dismissed_ticket_refuses_at_once(world: World, serve: Serve) -> None:
     held = Held(world, serve)
     asked = held.ask()
 
-    CostTicket.objects.update(state="dismissed", decided_at=timezone.now(), decided_by="user_x")
-    Waiter.objects.update(dismissed=True)
+    _dismiss(world)
 
     status, seconds = _answered(asked)
     assert (status, seconds < 1.0) == (402, True)
+
+
+def test_a_dismissal_names_the_ticket_it_ended_and_opens_no_other(
+    world: World, serve: Serve
+) -> None:
+    held = Held(world, serve)
+    asked = held.ask()
+
+    _dismiss(world)
+
+    refused = asked.result(timeout=20)
+    ticket = CostTicket.objects.get()
+    assert (refused.error["details"]["ticket"], ticket.state) == (ticket.public_id, "dismissed")
+    assert ticket.requests == 1
+
+
+def _dismiss(world: World) -> None:
+    person = factories.make_user(world.organization, role=Membership.Role.ADMIN)
+    tickets.dismiss(
+        actor=tenancy.of_user(person, organization=world.organization),
+        ticket=CostTicket.objects.get(),
+    )
 
 
 def test_an_approval_holds_for_the_one_that_waits(world: World, serve: Serve) -> None:
