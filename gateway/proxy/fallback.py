@@ -100,16 +100,19 @@ class Fallback:
         call = self._call
         self._choose(admitted)
         if admitted.hold <= call.held:
+            # All it can cost here is held; slices would go by the first target's prices.
+            call.slices = None
             return
         if self._unknown:
             raise errors.unavailable("The wallets did not answer in time; try again.")
         if call.held == 0:
             await self._reserve(admitted)
             return
-        # A stream whose hold would grow with it is held in full where it is not at home.
-        call.slices = None
         while admitted.hold > call.held:
             await self._extend(admitted.hold - call.held)
+        # A stream whose hold would grow with it is held in full where it is not at home. Where that
+        # was refused, it goes on growing at the target it comes back to.
+        call.slices = None
 
     async def _reserve(self, admitted: Admission) -> None:
         """Where nothing was held so far. The event is written at the end, not with a refusal."""

@@ -127,11 +127,19 @@ class Growing:
         if self._free or self._covered >= self._plan.most or not stream.delivered:
             return None
         ahead = self._plan.slice // 2
-        delivered = self._meter.bound(stream, self._covered - ahead)
+        # The bound may be above what the answer can have at all; that is what can be held.
+        delivered = min(self._meter.bound(stream, self._covered - ahead), self._plan.most)
         if delivered <= self._covered - ahead:
             return None
         if self._extending is None:
             self._extending = asyncio.create_task(self._extend(delivered))
+        try:
+            return await self._covering(delivered)
+        except Rejected as ended:
+            # A wait that was ended from outside: what has been delivered is paid for.
+            return ended
+
+    async def _covering(self, delivered: int) -> Rejected | None:
         while delivered > self._covered:
             refusal = await self._extended(delivered)
             if refusal is not None:
