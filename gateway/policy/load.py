@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path as FilePath
 
-from gateway.policy import aliases, enforcement, rules, shape
+from gateway.policy import aliases, enforcement, rules, shape, standins
 from gateway.policy.file import PolicyFile, resolved
 from gateway.policy.problems import PolicyError, Problem, Severity
 from gateway.policy.rules import NOTHING_KNOWN, Known
@@ -91,9 +91,12 @@ def _examined(
             report.add(where, message, hint)
         for where, message in enforcement.not_enforced(source.value):
             report.add(where, message, severity=Severity.WARNING)
-    if document is not None:
-        for broken in rules.broken(document, environ, stored_secrets=secrets, known=known):
-            report.add(*broken)
+        wrong = [where for where, _, _ in misfits]
+        rest = document or standins.valid_part(source.value, wrong)
+        if rest is not None:
+            for broken in rules.broken(rest, environ, stored_secrets=secrets, known=known):
+                if not standins.concerns(broken[0], wrong):
+                    report.add(*broken)
     return document, report.problems()
 
 

@@ -66,7 +66,9 @@ def _plain(message: str) -> str:
 
 
 def _near(given: Any, choices: str) -> str:
-    return did_you_mean(str(given), re.findall(r"[\w-]+", choices))
+    """The choice that was meant; a single one has just been named."""
+    words = re.findall(r"[\w-]+", choices)
+    return did_you_mean(str(given), words) if len(words) > 1 else ""
 
 
 def _all_of(known: list[str]) -> str:
@@ -75,11 +77,15 @@ def _all_of(known: list[str]) -> str:
 
 def known_keys(path: Path) -> list[str]:
     """The keys, aliases included, that a mapping at ``path`` may have."""
+    return sorted(fields(path) + list(_aliases(path)))
+
+
+def fields(path: Path) -> list[str]:
+    """The proper keys that a mapping at ``path`` may have."""
     model: Any = PolicyDocument
     for step in path:
         model = _step(model, step)
-    names = list(model.model_fields) if _is_section(model) else []
-    return sorted(names + list(_aliases(path)))
+    return list(model.model_fields) if _is_section(model) else []
 
 
 def _aliases(path: Path) -> dict[str, str]:

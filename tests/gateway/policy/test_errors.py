@@ -184,3 +184,37 @@ def test_unreadable_file_is_a_problem(tmp_path: Path) -> None:
     assert problem.message == "cannot read the file: No such file or directory"
     with pytest.raises(policy.PolicyError, match="No such file"):
         policy.load(tmp_path / "absent.yaml", {})
+
+
+def test_every_mistake_is_named_in_one_go(errors: Errors) -> None:
+    group = "  - {name: engineering, api_key: kt_cg_other, wallet_team_id: team_enginering}\n"
+    text = SMALL.replace("id: openai", "id: openai\n      weight: -1", 1) + group
+    known = policy.Known(teams=["engineering"])
+
+    assert errors(text, known=known) == [
+        "5:7: error: 'weight' must be greater than or equal to 0",
+        "12:6: error: duplicate name 'engineering': entry 1 of this list has it already",
+        "12:47: error: there is no team 'team_enginering' (did you mean 'team_engineering'?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    wallet_team_id: team_engineering\n", ""),
+        ("kt_cg_engineering", "sk-engineering"),
+        ("env: OPENAI_API_KEY", "env: 'not a name'"),
+        ("provider: openai", "provider: 7"),
+        ("  - name: engineering\n", "  - 7\n  - name: engineering\n"),
+        ("providers:", "provider:"),
+    ],
+)
+def test_what_does_not_fit_is_named_once(errors: Errors, old: str, new: str) -> None:
+    found = errors(SMALL.replace(old, new, 1), known=policy.Known(teams=["engineering"]))
+    wanted = 2 if old == "providers:" else 1  # an unknown key, and the one that is missing
+    assert len(found) == wanted, found
+
+
+def test_the_only_choice_is_not_suggested_again(errors: Errors) -> None:
+    filters = "policies:\n  - {name: texts, type: content-filter, action: flag}\n"
+    assert errors(SMALL + filters) == ["12:19: error: 'type' must be 'content_filter'"]
