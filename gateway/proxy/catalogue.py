@@ -1,5 +1,6 @@
 """``GET /v1/models``: what a caller can ask for."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,11 @@ from gateway.pricing import catalogue
 from gateway.snapshot import Caller, Snapshot
 
 Row = dict[str, Any]
+_NOT_SERVED = re.compile(
+    r"-$"  # the beginning of the names of tuned models, never a name itself
+    r"|(?<![a-z])(realtime|live)(?![a-z])"  # spoken to over sockets
+    r"|^(ada|babbage|curie|davinci|text-davinci-00[1-3])$"  # switched off for good
+)
 
 
 def models(snapshot: Snapshot, caller: Caller, at: datetime) -> list[Row]:
@@ -29,7 +35,9 @@ def _listed(provider: str, at: datetime) -> list[str]:
 
 
 def _asked_for(provider: str, name: str) -> bool:
-    """Whether a route here has a use for it."""
+    """Whether a route here has a use for it, under this very name."""
+    if _NOT_SERVED.search(name.lower()):
+        return False
     return catalogue.writes_text(provider, name) or catalogue.embeds(provider, name)
 
 

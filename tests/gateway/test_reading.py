@@ -47,6 +47,19 @@ def test_a_target_without_a_list_offers_what_has_a_price(world: World, serve: Se
     assert not {"moderation", "gpt-4o-mini-tts"} & set(names)
 
 
+def test_a_target_without_a_list_offers_only_names_that_can_be_asked_for(
+    world: World, serve: Serve
+) -> None:
+    gateway = serve()
+
+    rows = gateway.request("GET", "/v1/models", key=world.key).json["data"]
+
+    names = {row["id"] for row in rows}
+    assert {"gpt-3.5-turbo", "davinci-002", "gpt-audio"} <= names
+    assert not {"ada", "davinci", "text-davinci-003", "gpt-realtime"} & names
+    assert [name for name in names if name.endswith("-") or "realtime" in name] == []
+
+
 def test_the_anthropic_client_reads_the_models(world: World, serve: Serve) -> None:
     gateway = serve(target={"provider": "anthropic", "models": ["claude-sonnet-5"]})
 
