@@ -5,7 +5,7 @@ Order: stop switches, allow-list, target, price and features, debt. The ledger d
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway import tokens
@@ -144,7 +144,7 @@ def check_stops(caller: Caller, snapshot: Snapshot, model: str) -> None:
     """Raise ``Rejected`` where a switch or an allow-list keeps the caller from the model."""
     if not snapshot.organization.active:
         raise errors.Blocked(402, "The organization is closed.", code="stopped")
-    stop = caller.stop or _model_stop(snapshot, model)
+    stop = caller.stop or next(_model_stops(snapshot, model), None)
     if stop is not None:
         raise stopped_by(stop)
     if caller.allowed_models is not None and model not in caller.allowed_models:
@@ -158,17 +158,24 @@ def check_stops(caller: Caller, snapshot: Snapshot, model: str) -> None:
         raise rejected
 
 
-def _model_stop(snapshot: Snapshot, model: str) -> StopCard | None:
-    """The switch on a model, however its name is spelled; dated names count as their model."""
+def cutting(call: Call, snapshot: Snapshot) -> StopCard | None:
+    """The switch with ``cut`` on the model of a running request, or on the provider it runs at."""
+    provider = snapshot.stopped_providers.get(call.event.provider.casefold())
+    stops = [*_model_stops(snapshot, call.event.model), *([provider] if provider else ())]
+    return next((stop for stop in stops if stop.cut), None)
+
+
+def _model_stops(snapshot: Snapshot, model: str) -> Iterator[StopCard]:
+    """The switches on a model, however its name is spelled; dated names count as their model."""
     if not snapshot.stopped_models:
-        return None
+        return
     name = model.strip().casefold()
     names = {name, _DATE.sub("", name)}
     for target in snapshot.policy.targets_for(model):
         known = catalogue.canonical(target.provider, model.strip())
         names.update({known.casefold()} if known else ())
     found = (snapshot.stopped_models.get(name) for name in sorted(names))
-    return next((stop for stop in found if stop is not None), None)
+    yield from (stop for stop in found if stop is not None)
 
 
 def _blocked(call: Call, code: str) -> errors.Blocked:
@@ -176,6 +183,7 @@ def _blocked(call: Call, code: str) -> errors.Blocked:
 
 
 def stopped_by(stop: StopCard) -> errors.Blocked:
+    """How the callers of what a switch stops are told."""
     """The refusal of a stop switch, with the reason of whoever set it."""
     reason = stop.reason.strip()[:MAX_REASON]
     sentence = f"Requests are stopped by a switch on the {stop.scope.replace('_', ' ')}"
@@ -185,6 +193,14 @@ def stopped_by(stop: StopCard) -> errors.Blocked:
         code="stopped",
         details={"scope": stop.scope, "reason": reason or None},
     )
+
+
+def ended(call: Call) -> errors.Rejected:
+    """How a running request is told that it was ended: by a switch, as a new one would be."""
+    if call.stop_card is not None:
+        return stopped_by(call.stop_card)
+    code = call.stopping or "shutdown"
+    return errors.unavailable("The gateway ended the request.", code=code)
 
 
 def _targets(call: Call, model: str) -> list[Target]:

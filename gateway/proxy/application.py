@@ -29,7 +29,7 @@ from gateway.proxy.measuring import Gauges
 from gateway.proxy.paying import Paying
 from gateway.proxy.route import Route
 from gateway.proxy.routes import all_routes
-from gateway.proxy.running import Running
+from gateway.proxy.running import LAST_SECONDS, Running
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.stages import Stage
 from gateway.proxy.upstream import Upstream
@@ -212,7 +212,9 @@ class Application:
         except asyncio.CancelledError:
             if not task.done():
                 call.stop("shutdown")
-                raise
+                await asyncio.wait((task,), timeout=LAST_SECONDS)
+                if not exchange.complete:
+                    raise
         if not exchange.complete:
             self.running.left(call)
 

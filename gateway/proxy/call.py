@@ -20,7 +20,7 @@ from gateway.proxy.parts import Recorder, Slices
 from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Request, Route, Stream
 from gateway.settlement import Settlement
-from gateway.snapshot import Caller, Snapshot
+from gateway.snapshot import Caller, Snapshot, StopCard
 from gateway.tokens import count_text
 from keeptrusts.lib import ids, money
 from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
@@ -58,7 +58,7 @@ class Call:
         "at_found", "at_wait",
         "beaten_at", "body", "caller", "event", "exchange", "extra", "gone", "held", "now",
         "on_stall", "parts", "paying", "request", "reservation", "route", "settlement", "slices",
-        "snapshot", "sent",
+        "snapshot", "sent", "stop_card",
         "stopping", "stream", "streamed", "targets", "task", "watch", "waiting", "most",
     )  # fmt: skip
 
@@ -99,6 +99,7 @@ class Call:
         self.gone = False
         self.sent = False
         self.stopping = ""
+        self.stop_card: StopCard | None = None
         self.task: asyncio.Task[None] | None = None
         self.waiting: Callable[[Rejected], None] | None = None
         self.on_stall: Callable[[Call], None] | None = None
@@ -176,8 +177,10 @@ class Call:
         self.reservation = self.event.reservation = reservation
         self.paying = wallet_id
 
-    def refused(self) -> None:
-        """The ledger refused the hold and wrote the event."""
+    def refused(self, status: int, reason: str) -> None:
+        """The ledger refused the hold and wrote the event, which says so from now on."""
+        event = self.event
+        event.verdict, event.status, event.reason_code = "block", status, reason
         self._held = False
         self._closed = True
 
@@ -385,8 +388,8 @@ class Call:
         if self.on_stall is not None:
             self.on_stall(self)
 
-    def stop(self, reason: str) -> None:
-        """End the work upstream now; what was counted is charged."""
+    def stop(self, reason: str, card: StopCard | None = None) -> None:
+        """End the work upstream now, by a switch or not; what was counted is charged."""
         if self.task is not None and not self.stopping and not self._closed:
-            self.stopping = reason
+            self.stopping, self.stop_card = reason, card
             self.task.cancel()

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.adapters import Adapter, Translator
-from gateway.proxy import answers, sse, upstream
+from gateway.proxy import admission, answers, refusals, sse, upstream
 from gateway.proxy.call import DISCONNECTED, Call, Found
 from gateway.proxy.errors import Rejected, UpstreamFailure
 from gateway.proxy.http import ClientStalled, Header
@@ -122,6 +122,8 @@ async def _stream(call: Call, response: Response, translator: Translator | None)
     result = await _close_stream(call, cut)
     if call.gone:
         return
+    if cut is not None and call.stopping:
+        _add_charge(call, cut, result)
     if not call.exchange.started:
         await call.exchange.start(200, headers)
     tail = answers.comment(call, result)
@@ -254,9 +256,20 @@ def _delivered(stream: Stream) -> bool:
 
 def _interrupted(call: Call) -> Rejected:
     """Ended from here, by a stop or by the target's total timeout: what was counted is charged."""
+    not_cancelled()
+    if call.stopping:
+        return admission.ended(call)
+    return UpstreamFailure(504, "The provider did not finish in time.", code="upstream_timeout")
+
+
+def not_cancelled() -> None:
+    """What cancelled this task has been heard: it goes on to tell the client."""
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()
-    if call.stopping:
-        return Rejected(503, "The request was stopped.", code=call.stopping, kind="server_error")
-    return UpstreamFailure(504, "The provider did not finish in time.", code="upstream_timeout")
+
+
+def _add_charge(call: Call, cut: Rejected, result: Result | None) -> None:
+    """A stream that was stopped says what its beginning has cost."""
+    charged = result.charged if result is not None and result.ok else call.event.cost
+    cut.details = {**(cut.details or {}), "charged": refusals.dollars(charged)}

@@ -19,6 +19,7 @@ from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.paying import Paying
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.stages import Stage
+from wallets.ledger import Result
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Life:
             await self._reject(call, rejected)
         except asyncio.CancelledError:
             log.warning("the request was stopped: %s", call.stopping or "shutdown")
+            await self._tell_stopped(call)
         except Exception:
             log.exception("the request failed")
             await self._fail(call)
@@ -89,6 +91,18 @@ class Life:
             return
         headers = [*rejected.headers(), *answers.common(call)]
         await call.exchange.answer(rejected.status, headers, call.route.error_body(rejected))
+    async def _tell_stopped(self, call: Call) -> None:
+        """It was ended from outside. The end is written first, the answer comes after it."""
+        if call.gone or call.exchange.started:
+            return
+        delivery.not_cancelled()
+        told = admission.ended(call)
+        if not call.closed:
+            closed = _abandon(call, told.status)
+            if call.settlement.available:
+                await delivery.settled(closed, EVENT_SECONDS)
+        await self._reject(call, told)
+
 
     async def _fail(self, call: Call) -> None:
         """A fault of our own."""
@@ -106,13 +120,12 @@ async def _off_the_loop(call: Call, work: Callable[[Call], None]) -> None:
         work(call)
 
 
-def _abandon(call: Call) -> None:
+def _abandon(call: Call, status: int = CLIENT_CLOSED) -> "asyncio.Future[Result]":
     """The end of a request nobody waits for. A client that left pays for the prompt it had sent."""
     if not (call.sent and call.stopping == DISCONNECTED):
-        call.give_back(verdict="error", status=CLIENT_CLOSED, reason=_why(call))
-        return
+        return call.give_back(verdict="error", status=status, reason=_why(call))
     usage, flags = call.counted()
-    call.charge(usage, flags, verdict="error", status=CLIENT_CLOSED, reason=DISCONNECTED)
+    return call.charge(usage, flags, verdict="error", status=CLIENT_CLOSED, reason=DISCONNECTED)[0]
 
 
 def _why(call: Call) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from gateway.proxy import admission
 from gateway.proxy.call import DISCONNECTED, HEARTBEAT_SECONDS, Call
 from gateway.proxy.life import Life
 from gateway.snapshot import Snapshot
@@ -65,10 +66,16 @@ class Running:
 
     def cut(self, snapshot: Snapshot) -> None:
         """End what a stop switch with ``cut`` stops."""
-        consumers = {caller.consumer for caller in snapshot.callers.values() if caller.cut}
+        callers = {
+            (caller.consumer, caller.group_name): caller.stop
+            for caller in snapshot.callers.values()
+            if caller.cut
+        }
         for call in list(self._calls):
-            if consumers and call.caller.consumer in consumers:
-                call.stop("stopped")
+            card = callers.get((call.caller.consumer, call.caller.group_name))
+            card = card or admission.cutting(call, snapshot)
+            if card is not None:
+                call.stop("stopped", card)
 
     async def _beat(self) -> None:
         while True:
