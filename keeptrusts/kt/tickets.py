@@ -70,6 +70,14 @@ def approve(
         return
     moved = output.dollars(answer["amount"])
     served = output.count(answer["served"], "waiting request")
+    if answer["state"] == "open":
+        waiting = output.count(answer["waiting"], "request")
+        missing = output.dollars(answer["missing"])
+        output.line(
+            f"{ticket} stays open: moved {moved} so far, {served} went on; still waiting: "
+            f"{waiting}, missing {missing}"
+        )
+        return
     output.line(f"Approved {ticket}: moved {moved}, {served} went on")
 
 

@@ -71,6 +71,15 @@ def test_an_amount_may_be_said(world: World, ticket: CostTicket) -> None:
     assert (wallet.reserved, wallet.balance) == (nano(3), nano("7.5"))
 
 
+def test_an_amount_that_is_too_little_leaves_the_ticket_open_with_the_rest(
+    world: World, ticket: CostTicket
+) -> None:
+    path = f"cost-tickets/{ticket.public_id}/approve"
+    body = world.callers["admin"].post(path, {"amount": 1}).body
+    assert (body["state"], body["missing"], body["waiting"]) == ("open", 2, 1)
+    assert (body["amount"], body["served"]) == (1, 0)
+
+
 def test_an_approval_repeated_with_its_key_answers_the_same_bytes(
     world: World, ticket: CostTicket
 ) -> None:

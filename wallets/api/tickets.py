@@ -48,9 +48,9 @@ class TicketOutput(serializers.Serializer):
     decided_by = serializers.CharField(allow_blank=True)
     decided_at = serializers.DateTimeField(allow_null=True)
     amount = MoneyField(
-        source="approved_amount", allow_null=True, help_text="What the approval moved."
+        source="approved_amount", allow_null=True, help_text="What approvals have moved in all."
     )
-    served = serializers.IntegerField(help_text="How many that waited the approval let go on.")
+    served = serializers.IntegerField(help_text="How many that waited approvals let go on.")
     note = serializers.CharField(allow_blank=True)
     fund_url = serializers.URLField(
         source="standing.fund_url", help_text="The page on which the wallet is funded."
@@ -140,7 +140,8 @@ class ApproveTicket(OneTicket):
     def post(self, request: Request, ticket_id: str) -> Response:
         """Move the missing money from the wallet above and let those who wait go on.
 
-        Oldest first, in one step. Where nobody waits any more the money stays in the wallet. A
+        Oldest first, in one step. Where nobody waits any more the money stays in the wallet. Where
+        it is too little for those who wait the ticket stays `open`, with what is still `missing`. A
         ticket on the organization wallet answers 409 `top_up_needed`.
         """
         values = self.body(ApproveInput)

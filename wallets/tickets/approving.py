@@ -1,8 +1,12 @@
 """Approving a ticket: the missing money and the holds of those who wait, in one transaction."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from keeptrusts.lib import ids, money
@@ -27,10 +31,13 @@ def approve(
     """Move ``amount`` nano-dollars (default: what is missing now) from the wallet above, and hold
     for those who wait, oldest first: one ledger batch, all or nothing.
 
-    A waiter that has left takes nothing: the money stays in the wallet for its retry. Answers the
-    ticket as it was decided. Raises Forbidden, NotFound, InvalidInput, Conflict (``ticket_closed``;
-    ``top_up_needed`` on the organisation wallet), InsufficientFunds, InDebt, BalanceLimit,
-    KeyReused; then nothing has changed.
+    A waiter that has left takes nothing: the money stays in the wallet for its retry. Where others
+    go on waiting because ``amount`` was too little, the ticket stays open for what is still
+    missing. Answers the ticket as it is then.
+
+    Raises Forbidden, NotFound, InvalidInput, Conflict (``ticket_closed``; ``top_up_needed`` on the
+    organisation wallet), InsufficientFunds, InDebt, BalanceLimit, KeyReused; then nothing has
+    changed.
     """
     require_decision(actor, ticket)
     check_note(note)
@@ -120,51 +127,53 @@ class _Approval:
         """What the waiters ask for, oldest first, as far as the money goes: on this wallet only,
         once it has come.
         """
-        left = self._wallet.balance + self._amount
-        found: list[Reserve] = []
-        for waiter in live_waiters([self._ticket.pk])[:MOST_SERVED]:
-            asked = waiting.reserve_of(waiter)
-            own = tuple(c for c in asked.candidates if c.wallet.id == self._wallet.pk)
-            left -= asked.amount
-            if left < 0 or not own:
-                break
-            # Somebody may still be faster: then the waiter keeps its place.
-            place = Waiting(reasons=STILL, process=waiter.process)
-            found.append(replace(asked, candidates=own, waiting=place, last=True))
-        return found
+        return list(_fitting(self._ticket, self._wallet, self._amount))
 
     def _decide(self, pairs: Pairs) -> None:
-        """Close the ticket in the ledger's transaction; a batch that was split is undone."""
+        """Decide the ticket in the ledger's transaction; a batch that was split is undone."""
         if len(pairs) != len(self._operations):
             self._refuse(LedgerUnavailable("The wallets are busy; try again."))
         funding, result = pairs[0]
         if result.refusal is not None:
             self._refuse(result.refusal)
         served = [held.reservation for _, held in pairs[1:] if held.ok]
-        closed = CostTicket.objects.filter(pk=self._ticket.pk, state=CostTicket.State.OPEN).update(
-            state=CostTicket.State.APPROVED,
-            decided_by=self._actor.public_id,
-            decided_at=timezone.now(),
-            approved_amount=self._amount,
-            served=len(served),
+        state = self._state_after()
+        found = CostTicket.objects.filter(pk=self._ticket.pk, state=CostTicket.State.OPEN).update(
+            approved_amount=Coalesce(F("approved_amount"), Value(0)) + self._amount,
+            served=F("served") + len(served),
             note=self._note,
+            **(self._decided() if state == CostTicket.State.APPROVED else {}),
         )
-        if not closed:
+        if not found:
             self._refuse(decided_already(self._ticket))
-        self._write_down(funding, served)
+        self._write_down(funding, served, state)
+
+    def _state_after(self) -> str:
+        """Open as long as somebody waits for more than has come; the ledger's rows are written."""
+        self._ticket.wallet = Wallet.objects.get(pk=self._wallet.pk)
+        left = of(self._ticket)
+        short = left.waiting > 0 and left.missing > 0
+        return CostTicket.State.OPEN if short else CostTicket.State.APPROVED
+
+    def _decided(self) -> dict[str, Any]:
+        return {
+            "state": CostTicket.State.APPROVED,
+            "decided_by": self._actor.public_id,
+            "decided_at": timezone.now(),
+        }
 
     def _refuse(self, refusal: Refused) -> None:
         """The first reason is the one that counts: what follows are parts of the same batch."""
         self._veto = self._veto or refusal
         raise self._veto
 
-    def _write_down(self, funding: Operation, served: list[UUID | None]) -> None:
+    def _write_down(self, funding: Operation, served: list[UUID | None], state: str) -> None:
         ticket, actor = self._ticket, self._actor
         after = {"amount": money.token(self._amount), "wallet": self._wallet.public_id}
         audit.record(
             organization=ticket.organization, actor=actor.public_id, action="ticket.approve",
             target=ticket.public_id, before={"state": "open"}, address=actor.address,
-            after={"state": "approved", **after, "served": len(served), "note": self._note},
+            after={"state": str(state), **after, "served": len(served), "note": self._note},
         )  # fmt: skip
         if isinstance(funding, Transfer):
             audit.record(
@@ -172,3 +181,22 @@ class _Approval:
                 action="wallet.allocation", target=self._wallet.public_id,
                 after={"amount": after["amount"], "transfer": str(funding.id)},
             )  # fmt: skip
+
+
+def going_on(ticket: CostTicket, amount: int) -> int:
+    """How many of those who wait now (``ticket`` with its wallet) ``amount`` would let go on."""
+    return sum(1 for _ in _fitting(ticket, ticket.wallet, amount))
+
+
+def _fitting(ticket: CostTicket, wallet: Wallet, amount: int) -> Iterator[Reserve]:
+    """The holds that fit once ``amount`` has come into the wallet, oldest first."""
+    left = wallet.balance + amount
+    for waiter in live_waiters([ticket.pk])[:MOST_SERVED]:
+        asked = waiting.reserve_of(waiter)
+        own = tuple(c for c in asked.candidates if c.wallet.id == wallet.pk)
+        left -= asked.amount
+        if left < 0 or not own:
+            break
+        # Somebody may still be faster: then the waiter keeps its place.
+        place = Waiting(reasons=STILL, process=waiter.process)
+        yield replace(asked, candidates=own, waiting=place, last=True)

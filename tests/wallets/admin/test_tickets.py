@@ -1,5 +1,7 @@
 """Cost tickets in the admin: who waits, approve with before and after, dismiss."""
 
+import re
+
 from tests import factories
 from tests.factories import nano
 from tests.wallets.admin.confirming import confirm, page, shown
@@ -7,6 +9,9 @@ from tests.wallets.admin.conftest import SignIn
 from tests.wallets.admin.test_pages import address
 from tests.wallets.conftest import Company
 from wallets.models import CostTicket, Reservation, Waiter
+
+FIELD = re.compile(r'<label>([^<]+)</label>\s*<div class="readonly">(.*?)</div>', re.DOTALL)
+"""Names and values of the fields of a page."""
 
 
 def ticket_of(company: Company) -> CostTicket:
@@ -32,10 +37,11 @@ def test_approving_shows_both_wallets_and_starts_with_what_is_missing(
     form = client.get(page(ticket, "approve")).context["form"]
     assert form.initial["amount"] == "3.00"
     lines = shown(client, page(ticket, "approve"), amount="3", note="")
-    assert lines[:3] == [
+    assert lines[:4] == [
         ("Balance of Acme", "$100.00", "$97.00"),
         ("Balance of Support", "$0.00", "$3.00"),
-        ("Waiting requests", None, 1),
+        ("Callers that wait", 1, 0),
+        ("Callers that go on", None, 1),
     ]
     assert CostTicket.objects.get().state == "open"
 
@@ -51,6 +57,46 @@ def test_a_confirmed_approval_moves_and_holds_once(acme: Company, sign_in: SignI
     assert Reservation.objects.get().amount == nano(3)
     ticket.refresh_from_db()
     assert (ticket.state, ticket.decided_by) == ("approved", acme.billing.public_id)
+
+
+def test_an_approval_of_too_little_shows_before_and_after_that_somebody_goes_on_waiting(
+    acme: Company, sign_in: SignIn
+) -> None:
+    ticket = ticket_of(acme)
+    client = sign_in(acme.billing)
+    lines = shown(client, page(ticket, "approve"), amount="1", note="")
+    assert lines[2:4] == [("Callers that wait", 1, 1), ("Callers that go on", None, 0)]
+    told = client.post(
+        page(ticket, "approve"),
+        {"amount": "1", "note": "", "nonce": "abc", "confirmed": "Confirm"},
+        follow=True,
+    ).content.decode()
+    assert (
+        "The ticket stays open: moved $1.00 so far, 0 waiting requests went on; "
+        "1 waiting request left, missing $2.00."
+    ) in told
+
+
+def test_one_caller_went_on_and_not_one_requests(acme: Company, sign_in: SignIn) -> None:
+    ticket = ticket_of(acme)
+    values = {"amount": "3", "note": "", "nonce": "abc", "confirmed": "Confirm"}
+    answer = sign_in(acme.billing).post(page(ticket, "approve"), values, follow=True)
+    assert "Approved: moved $3.00, 1 waiting request went on." in answer.content.decode()
+
+
+def test_a_ticket_shows_who_waits_both_shortages_and_links_to_its_events(
+    acme: Company, sign_in: SignIn
+) -> None:
+    ticket = ticket_of(acme)
+    CostTicket.objects.update(missing=nano(5), recent=["req_a", "req_b"])
+    text = sign_in(acme.billing).get(address(CostTicket, "change", ticket.pk)).content.decode()
+    fields = dict(FIELD.findall(text))
+    assert (fields["Waiting:"], fields["Missing now:"]) == ("1", "$3.00")
+    assert fields["Largest shortage so far:"] == "$5.00"
+    assert fields["Recent requests:"] == (
+        '<a href="/admin/gateway/decisionevent/req_b/change/">req_b</a> '
+        '<a href="/admin/gateway/decisionevent/req_a/change/">req_a</a>'
+    )
 
 
 def test_more_than_the_wallet_above_has_is_told_at_the_field(

@@ -89,6 +89,26 @@ def test_a_smaller_amount_serves_the_oldest_first(acme: Company, wallet: Wallet)
     assert set(Waiter.objects.values_list("pk", flat=True)) == {asked[1].id, asked[2].id}
 
 
+def test_a_ticket_stays_open_for_those_whom_the_amount_does_not_serve(
+    acme: Company, wallet: Wallet
+) -> None:
+    ticket, _ = ticket_with_waiters(wallet, "3")
+    left = tickets.approve(actor=acme.actor("admin"), ticket=ticket, amount=nano(1))
+    standing = tickets.of(CostTicket.objects.select_related("wallet").get())
+    assert (left.state, left.approved_amount, left.served) == ("open", nano(1), 0)
+    assert (left.decided_at, left.decided_by) == (None, "")
+    assert (standing.waiting, standing.missing, balances(wallet)) == (1, nano(2), [nano(1)])
+    assert AuditRecord.objects.get(action="ticket.approve").after["state"] == "open"
+
+
+def test_the_rest_closes_a_ticket_that_stayed_open(acme: Company, wallet: Wallet) -> None:
+    ticket, _ = ticket_with_waiters(wallet, "3")
+    tickets.approve(actor=acme.actor("admin"), ticket=ticket, amount=nano(1))
+    decided = tickets.approve(actor=acme.actor("admin"), ticket=ticket)
+    assert (decided.state, decided.approved_amount, decided.served) == ("approved", nano(3), 1)
+    assert (balances(wallet), Waiter.objects.exists()) == ([0], False)
+
+
 def test_nothing_is_moved_where_nothing_is_missing_any_more(acme: Company, wallet: Wallet) -> None:
     ticket = factories.make_ticket(wallet, 1)
     factories.fund(wallet, 5)

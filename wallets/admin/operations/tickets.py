@@ -60,10 +60,12 @@ class ApproveTicket(OnTicket):
         wallet, amount = call.row.wallet, call.values["amount"]
         above = wallet.parent
         assert above is not None
+        waiting, going = tickets.of(call.row).waiting, tickets.going_on(call.row, amount)
         return [
             Line(f"Balance of {above}", dollars(above.balance), dollars(above.balance - amount)),
             Line(f"Balance of {wallet}", dollars(wallet.balance), dollars(wallet.balance + amount)),
-            Line("Waiting requests", None, tickets.of(call.row).waiting),
+            Line("Callers that wait", waiting, waiting - going),
+            Line("Callers that go on", None, going),
             Line("Note", None, call.values["note"]),
         ]
 
@@ -85,8 +87,18 @@ class ApproveTicket(OnTicket):
             note=call.values["note"],
             claim=call.claim(self.slug),
         )
-        moved = dollars(decided.approved_amount)
-        return f"Approved: moved {moved}, {decided.served} waiting requests went on."
+        moved, served = dollars(decided.approved_amount), _callers(decided.served)
+        if decided.state == CostTicket.State.APPROVED:
+            return f"Approved: moved {moved}, {served} went on."
+        left = tickets.of(tickets.rows(decided.organization).get(pk=decided.pk))
+        return (
+            f"The ticket stays open: moved {moved} so far, {served} went on; "
+            f"{_callers(left.waiting)} left, missing {dollars(left.missing)}."
+        )
+
+
+def _callers(number: int) -> str:
+    return f"{number} waiting {'request' if number == 1 else 'requests'}"
 
 
 class DismissForm(CallForm):
@@ -103,7 +115,7 @@ class DismissTicket(OnTicket):
     def lines(self, call: Call) -> list[Line]:
         """What ends."""
         return [
-            Line("Waiting requests", tickets.of(call.row).waiting, 0),
+            Line("Callers that wait", tickets.of(call.row).waiting, 0),
             Line("Note", None, call.values["note"]),
         ]
 
