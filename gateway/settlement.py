@@ -270,6 +270,8 @@ def _count(operation: Operation, result: Result) -> None:
     if isinstance(operation, Settle) and result.ok and not result.replayed:
         metrics.COST.inc(result.charged)
         metrics.WRITTEN_OFF.inc(result.written_off)
+    elif isinstance(operation, Note) and result.ok and operation.attachment is not None:
+        metrics.WRITTEN_OFF.inc(operation.attachment.written_off)
 
 
 def _fails_at_once(operation: Operation) -> bool:
