@@ -59,7 +59,7 @@ def valid_part(value: Any, wrong: Collection[Path]) -> PolicyDocument | None:
 
 
 def concerns(where: Path, wrong: Collection[Path]) -> bool:
-    """Whether the place is one of the wrong ones or inside one, or misses what may be a wrong key."""
+    """Whether the place is wrong or inside one that is, or lacks what an unknown key may mean."""
     inside = any(where[: len(path)] == path for path in wrong)
     return inside or any(where == path[:-1] and _is_unknown(path) for path in wrong)
 

@@ -4,7 +4,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. An expected error is one line on st
 traceback.
 """
 
+import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -63,6 +65,9 @@ PLAIN = {
 }
 """Words of the parser's library, and ours."""
 
+CHOICES = re.compile(r"'([^']*)' is not one of (.*)\.")
+"""What the parser's library says about a word that is no choice."""
+
 EXPECTED = (Failure, PortUnavailable, ChildFailed, Refused, InvalidAmount)
 
 
@@ -104,8 +109,17 @@ def _usage(error: typer.TyperException) -> int:
     else:
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context else ""
-        typer.echo(f"kt: {message}{hint}", err=True)
+        typer.echo(f"kt: {_suggesting(message)}{hint}", err=True)
     return error.exit_code
+
+
+def _suggesting(message: str) -> str:
+    """With the choice that is nearest to what was typed."""
+    found = CHOICES.search(message)
+    if found is None:
+        return message
+    near = difflib.get_close_matches(found[1], re.findall(r"'([^']*)'", found[2]), n=1)
+    return f"{message} Did you mean '{near[0]}'?" if near else message
 
 
 def _explained(error: Exception) -> str | None:

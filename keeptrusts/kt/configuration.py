@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from keeptrusts.kt.errors import Failure
 
@@ -39,10 +40,25 @@ def api_access() -> ApiAccess:
     return ApiAccess(url.rstrip("/"), token.strip())
 
 
+def console_address(policy_file: Path) -> str:
+    """Where the policy file says the console is (no trailing slash); empty where it does not say
+    it in a way that can be used. What is wrong with the file is not told here.
+    """
+    try:
+        url = str(_settings_of(policy_file).get("url") or "")
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except (Failure, OSError, ValueError):
+        return ""
+    return url.rstrip("/") if usable else ""
+
+
 def _settings_of_policy_file() -> dict[str, Any]:
     path = next((Path(name) for name in POLICY_FILES if Path(name).is_file()), None)
-    if path is None:
-        return {}
+    return _settings_of(path) if path is not None else {}
+
+
+def _settings_of(path: Path) -> dict[str, Any]:
     import yaml
 
     try:

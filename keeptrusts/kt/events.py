@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, TextIO
+from urllib.parse import quote
 
 import typer
 
@@ -97,7 +98,27 @@ def _print(events: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         output.line(output.as_json(events))
     else:
-        output.table(HEADERS, [_row(event) for event in events], right=("TOKENS", "COST"))
+        _table(events)
+
+
+def _table(events: list[dict[str, Any]]) -> None:
+    """Flags and written-off money have columns where an event has any."""
+    columns = [column for column in SOMETIMES if any(column[1](event) for event in events)]
+    headers = (*HEADERS, *(name for name, _ in columns))
+    rows = [(*_row(event), *(cell(event) or "-" for _, cell in columns)) for event in events]
+    output.table(headers, rows, right=("TOKENS", "COST", "WRITTEN OFF"))
+
+
+def _flags(event: dict[str, Any]) -> str:
+    return ",".join(event.get("flags") or ())
+
+
+def _written_off(event: dict[str, Any]) -> str:
+    amount = event.get("written_off")
+    return output.dollars(amount) if amount else ""
+
+
+SOMETIMES = (("WRITTEN OFF", _written_off), ("FLAGS", _flags))
 
 
 def _row(event: dict[str, Any]) -> tuple[str, ...]:
@@ -113,7 +134,23 @@ def _row(event: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _print_line(event: dict[str, Any], *, as_json: bool) -> None:
-    output.line(output.as_json(event, indent=False) if as_json else "  ".join(_row(event)))
+    extra = [cell(event) for _, cell in SOMETIMES if cell(event)]
+    plain = "  ".join((*_row(event), *extra))
+    output.line(output.as_json(event, indent=False) if as_json else plain)
+
+
+@commands.command("show")
+def show(
+    event_id: str = typer.Argument(metavar="ID", help="A request id: x-keeptrusts-request-id."),
+    as_json: bool = typer.Option(False, "--json", help="As the API says it."),
+) -> None:
+    """Print the receipt of one request: who, what, which wallet, and how its cost came about."""
+    from keeptrusts.kt import receipts
+    from keeptrusts.kt.client import Client
+
+    found = Client().get(f"/v1/events/{quote(event_id, safe='')}")
+    for text in [output.as_json(found)] if as_json else receipts.lines(found):
+        output.line(text)
 
 
 @commands.command("export")

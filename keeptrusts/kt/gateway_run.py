@@ -8,12 +8,13 @@ from pathlib import Path
 
 import typer
 
-from keeptrusts.kt import database, known, locks
+from keeptrusts.kt import configuration, database, known, locks
 from keeptrusts.kt.errors import Failure
 from keeptrusts.supervisor import ports
 
 APPLICATION = "gateway.asgi:application"
 POLICY_VARIABLE = "KEEPTRUSTS_POLICY_CONFIG"
+PUBLIC_URL_VARIABLE = "KEEPTRUSTS_PUBLIC_URL"
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LOCK_FILE = "gateway.lock"
 
@@ -24,6 +25,7 @@ def run(policy_file: Path, *, host: str, port: int, workers: int, data: Path | N
     Raises Failure for an unusable policy file, a second gateway on SQLite or a database that does
     not answer, PortUnavailable for a port in use; nothing has been started then.
     """
+    _say_where_the_console_is(policy_file)
     directory = database.connect(data)
     _claim_sqlite(directory, workers)
     lines = _start_lines(policy_file)
@@ -35,6 +37,13 @@ def run(policy_file: Path, *, host: str, port: int, workers: int, data: Path | N
         _serve_here(sockets[0])
     else:
         _supervise(sockets)
+
+
+def _say_where_the_console_is(policy_file: Path) -> None:
+    """Links in refusals lead to the console; the settings read the variable when they load."""
+    address = configuration.console_address(policy_file)
+    if address:
+        os.environ.setdefault(PUBLIC_URL_VARIABLE, address)
 
 
 def _info(text: str) -> None:

@@ -1,5 +1,6 @@
 """`kt shadow`: what wallets would have refused, had they been enforced."""
 
+import re
 from typing import Any
 
 import typer
@@ -8,6 +9,10 @@ from keeptrusts.kt import output
 from keeptrusts.kt.moments import moment
 
 commands = typer.Typer(no_args_is_help=True, help="What shadow mode would have refused.")
+
+
+NO_MODEL = "(no model)"
+FRACTION = re.compile(r"\.\d+")
 
 
 @commands.callback()
@@ -31,18 +36,23 @@ def report(
     _show_total(found)
     _show("CODE", [(row["code"], row) for row in found["by_code"]])
     _show("TEAM / GROUP", [(_consumer(row), row) for row in found["by_consumer"]])
-    _show("MODEL", [(row["model"] or "-", row) for row in found["by_model"]])
+    _show("MODEL", [(row["model"] or NO_MODEL, row) for row in found["by_model"]])
 
 
 def _show_total(found: dict[str, Any]) -> None:
-    output.line(f"Period: {found['since']} to {found['until']}")
+    output.line(f"Period: {_second(found['since'])} to {_second(found['until'])}")
     output.line(f"Requests: {found['requests']:,}")
     output.line(f"Would have been refused: {found['would_refuse']:,}")
     output.line(f"Cost of what would have passed: {output.dollars(found['cost_passed'])}")
     output.line(f"Cost of what would have been refused: {output.dollars(found['cost_refused'])}")
     if found["would_refuse"]:
-        output.line(f"First: {found['first_at']}")
-        output.line(f"Last: {found['last_at']}")
+        output.line(f"First: {_second(found['first_at'])}")
+        output.line(f"Last: {_second(found['last_at'])}")
+
+
+def _second(time: str) -> str:
+    """Without the part of a second."""
+    return FRACTION.sub("", time)
 
 
 def _consumer(row: dict[str, Any]) -> str:

@@ -39,24 +39,25 @@ def stop(
 
     client = Client()
     wanted = _id(client, scope, target)
+    shown = names.shown(target)
     body = {"scope": scope.value, "target": wanted, "reason": reason, "cut": cut}
     answer = client.post("/v1/stops", body)
-    output.line(f"Stopped {scope} {target} ({answer['id']})")
-    output.line(f"Lift it with: {myself.command()} resume {scope} {target}")
+    output.line(f"Stopped {scope} {shown} ({answer['id']})")
+    output.line(f"Lift it with: {myself.command()} resume {scope} {shown}")
 
 
 def resume(scope: Scope = SCOPE, target: str = TARGET) -> None:
     """Lift a stop."""
     from keeptrusts.kt.client import Client
 
-    client = Client()
+    client, shown = Client(), names.shown(target)
     query = {"scope": scope.value, "target": _id(client, scope, target)}
     found = list(client.pages("/v1/stops", query))
     if not found:
-        raise Failure(f"{scope} {target} is not stopped")
+        raise Failure(f"{scope} {shown} is not stopped")
     for switch in found:
         client.delete(f"/v1/stops/{switch['id']}")
-    output.line(f"Resumed {scope} {target}")
+    output.line(f"Resumed {scope} {shown}")
 
 
 def _id(client: "Client", scope: Scope, target: str) -> str:
@@ -66,4 +67,6 @@ def _id(client: "Client", scope: Scope, target: str) -> str:
         return names.user_id(client, target)
     if scope is Scope.CONSUMER_GROUP:
         return names.group_id(client, target)
+    if scope is Scope.KEY:
+        return names.key_id(client, target)
     return target
