@@ -23,9 +23,22 @@ from wallets.models import Entry, Reservation
 from wallets.permissions import Action
 
 
-def _exact(units: int) -> str:
-    """US dollars of nano-dollars times 1,000,000, all digits."""
-    return f"{Decimal(units).scaleb(-15).normalize():f}"
+@extend_schema_field({"type": "number", "example": 0.0000171, "description": "Exact US dollars."})
+class ExactField(serializers.Field):
+    """Nano-dollars times 1,000,000 shown as a number of dollars, all digits."""
+
+    def to_representation(self, value: int) -> Decimal:
+        """Exact dollars."""
+        return Decimal(value).scaleb(-15).normalize()
+
+
+@extend_schema_field({"type": "number", "example": 0.00015, "description": "Exact US dollars."})
+class RateField(serializers.Field):
+    """A stored price shown as US dollars per 1,000 tokens."""
+
+    def to_representation(self, value: int) -> Decimal:
+        """Exact dollars."""
+        return per_1k(value)
 
 
 class LineOutput(serializers.Serializer):
@@ -33,23 +46,15 @@ class LineOutput(serializers.Serializer):
 
     token_class = serializers.CharField(source="name")
     tokens = serializers.IntegerField()
-    usd_per_1k_tokens = serializers.SerializerMethodField()
-    cost = serializers.SerializerMethodField(help_text="US dollars, exact, not rounded.")
-
-    def get_usd_per_1k_tokens(self, line: lines.Line) -> str:
-        """The rate, exact."""
-        return f"{per_1k(line.rate):f}"
-
-    def get_cost(self, line: lines.Line) -> str:
-        """Tokens times rate."""
-        return _exact(line.cost)
+    usd_per_1k_tokens = RateField(source="rate")
+    cost = ExactField(help_text="Tokens times rate, not rounded.")
 
 
 class CalculationOutput(serializers.Serializer):
     """The lines, their sum, and the one rounding at the end."""
 
     lines = LineOutput(many=True)
-    sum = serializers.CharField(help_text="US dollars, exact, before it is rounded.")
+    sum = ExactField(help_text="Before it is rounded.")
     rounding = serializers.CharField()
     formula = serializers.CharField()
 
@@ -59,7 +64,7 @@ class CalculationOutput(serializers.Serializer):
         total = money.token(lines.total(found))
         return {
             "lines": LineOutput(found, many=True).data,
-            "sum": _exact(sum(line.cost for line in found)),
+            "sum": self.fields["sum"].to_representation(sum(line.cost for line in found)),
             "rounding": "up, to a whole nano-dollar",
             "formula": f"{' + '.join(parts)} = {total}",
         }
@@ -94,6 +99,19 @@ class ConversationOutput(serializers.Serializer):
 
 APART = ("lines", "history")
 """Details that are shown apart."""
+AMOUNTS = ("hold", "missing", "not_charged")
+"""Details that are kept as exact decimal texts."""
+
+
+def with_amounts(details: dict[str, Any]) -> dict[str, Any]:
+    """The same with amounts as exact numbers, those of a shadow verdict too."""
+    found = dict(details)
+    for name in AMOUNTS:
+        if isinstance(found.get(name), str):
+            found[name] = Decimal(found[name])
+    if isinstance(found.get("shadow"), dict):
+        found["shadow"] = with_amounts(found["shadow"])
+    return found
 
 
 class ReceiptOutput(EventOutput):
@@ -123,7 +141,8 @@ class ReceiptOutput(EventOutput):
     @extend_schema_field(serializers.DictField())
     def get_details(self, event: DecisionEvent) -> dict[str, Any]:
         """Waits, moved holds, filters, what happened when the client left, shadow verdicts."""
-        return {name: value for name, value in (event.details or {}).items() if name not in APART}
+        details = event.details or {}
+        return with_amounts({name: details[name] for name in details if name not in APART})
 
     @extend_schema_field(ConversationOutput(allow_null=True))
     def get_history(self, event: DecisionEvent) -> Any:

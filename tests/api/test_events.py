@@ -1,6 +1,7 @@
 """GET /v1/events and receipts; GET /v1/usage."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -138,21 +139,34 @@ def test_a_receipt_says_how_its_cost_came_about(
             {
                 "token_class": "input",
                 "tokens": 14,
-                "usd_per_1k_tokens": "0.00015",
-                "cost": "0.0000021",
+                "usd_per_1k_tokens": Decimal("0.00015"),
+                "cost": Decimal("0.0000021"),
             },
             {
                 "token_class": "output",
                 "tokens": 25,
-                "usd_per_1k_tokens": "0.0006",
-                "cost": "0.000015",
+                "usd_per_1k_tokens": Decimal("0.0006"),
+                "cost": Decimal("0.000015"),
             },
         ],
-        "sum": "0.0000171",
+        "sum": Decimal("0.0000171"),
         "rounding": "up, to a whole nano-dollar",
         "formula": "14 x 0.00015 / 1000 + 25 x 0.0006 / 1000 = 0.0000171",
     }
     assert body["details"] == {"waited_ms": 7}
+
+
+def test_the_amounts_of_a_receipt_are_fixed_point_numbers(
+    admin: Caller, events: dict[str, str]
+) -> None:
+    shadow = {"code": "insufficient_balance", "wallet": "wal_x", "missing": "0.000000017"}
+    details = {"lines": [["input", 1, 150_000_000]], "shadow": shadow}
+    DecisionEvent.objects.filter(pk=events["mia"]).update(details=details)
+    answer = admin.get(f"events/{events['mia']}")
+    assert '"cost":0.00000015}' in answer.text
+    assert '"sum":0.00000015,' in answer.text
+    assert '"usd_per_1k_tokens":0.00015,' in answer.text
+    assert '"missing":0.000000017}' in answer.text
 
 
 def test_a_receipt_of_a_refusal_has_no_charge(admin: Caller, events: dict[str, str]) -> None:
