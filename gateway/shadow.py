@@ -1,7 +1,7 @@
 """What shadow mode would have refused, from decision events. Nano-dollars; sums never overflow.
 
-An event of a request that would have been refused carries ``details.shadow`` with the code of the
-refusal; all others passed for what they cost.
+Only requests of shadow mode count: their events carry ``details.shadow``. There is the code of the
+refusal where one would have been refused; all others would have passed for what they cost.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -67,8 +67,8 @@ class _Row:
 
 
 def report(events: QuerySet[DecisionEvent]) -> Report:
-    """Add up these events: one statement, whatever their number."""
-    rows = list(_rows(events))
+    """Add up those of these events that shadow mode judged: one statement, however many."""
+    rows = list(_rows(events.filter(details__has_key="shadow")))
     found = Report(
         by_consumer=_tallied(rows, lambda row: (row.team_id, row.consumer_group)),
         by_model=_tallied(rows, lambda row: row.model),

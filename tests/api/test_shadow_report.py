@@ -1,6 +1,7 @@
 """The report of shadow mode: what would have been refused, and what it cost."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,13 +18,13 @@ RANGE = {"since": "2026-03-14T00:00:00Z", "until": "2026-03-15T00:00:00Z"}
 
 
 def event(team: Team, cost: str | None, code: str = "", hour: int = 1, **fields: Any) -> None:
-    shadow = {"code": code, "scope": "team", "wallet": "wal_x", "balance": 0, "needed": 1}
+    shadow = {"code": code, "wallet": "wal_x", "missing": "1"} if code else {"wallet": "wal_x"}
     factories.make_event(
         team.organization,
         team_id=team.pk,
         consumer_group_name=fields.pop("group", "batch"),
         cost=None if cost is None else nano(cost),
-        details={"shadow": shadow} if code else {},
+        details=fields.pop("details", {"shadow": shadow}),
         created_at=DAY + timedelta(hours=hour),
         **fields,
     )
@@ -49,8 +50,6 @@ def sums(requests: int, refused: int, passed: object, cost: object) -> dict[str,
 
 
 def test_it_sums_up_what_would_have_been_refused(week: World) -> None:
-    from decimal import Decimal
-
     body = week.callers["admin"].get("shadow-report", **RANGE).body
     assert body == {
         **RANGE,
@@ -74,6 +73,12 @@ def test_it_sums_up_what_would_have_been_refused(week: World) -> None:
             {"model": "gpt-4o", **sums(1, 1, 0, 2)},
         ],
     }  # fmt: skip
+
+
+def test_what_was_enforced_does_not_count(week: World) -> None:
+    event(week.engineering, "7", details={"waited_ms": 3})
+    body = week.callers["admin"].get("shadow-report", **RANGE).body
+    assert (body["requests"], body["would_refuse"], body["cost_passed"]) == (5, 3, Decimal("1.5"))
 
 
 def test_one_team_may_be_asked_for(week: World) -> None:

@@ -48,6 +48,16 @@ def test_an_approval_says_what_it_moved(kt: Kt, api: FakeApi) -> None:
     assert len(api.requests[0]["once"]) == 36
 
 
+def test_an_approval_of_too_little_says_what_is_still_missing(kt: Kt, api: FakeApi) -> None:
+    left = {**TICKET, "amount": 0.0001, "missing": 0.00034, "waiting": 1}
+    api.on("POST", "/v1/cost-tickets/tkt_1/approve", json.dumps(left))
+    outcome = kt("tickets", "approve", "tkt_1", "--amount", "0.0001")
+    assert outcome.out == (
+        "tkt_1 stays open: moved $0.0001 so far, 0 waiting requests went on; "
+        "still waiting: 1 request, missing $0.00034\n"
+    )
+
+
 def test_an_approval_sends_the_exact_amount_and_the_key(kt: Kt, api: FakeApi) -> None:
     api.on("POST", "/v1/cost-tickets/tkt_1/approve", json.dumps({**TICKET, "amount": 1}))
     kt(
@@ -118,3 +128,16 @@ def test_the_shadow_report(kt: Kt, api: FakeApi) -> None:
         "gpt-4o         5             3        $1.50         $6.00",
     ]
     assert json.loads(kt(*arguments, "--json").out)["would_refuse"] == 3
+
+
+def test_the_shadow_report_names_what_has_no_model_and_no_fractions_of_seconds(
+    kt: Kt, api: FakeApi
+) -> None:
+    times = {"until": "2026-03-21T00:00:00.123456Z", "first_at": "2026-03-14T02:00:00.5Z"}
+    found = {**REPORT, **times, "by_model": [{"model": "", **_tally()}]}
+    since = "2026-03-14T00:00:00Z"
+    api.on("GET", "/v1/shadow-report?since=2026-03-14T00%3A00%3A00Z", json.dumps(found))
+    said = kt("shadow", "report", "--since", since).out.splitlines()
+    assert said[0] == "Period: 2026-03-14T00:00:00Z to 2026-03-21T00:00:00Z"
+    assert said[5] == "First: 2026-03-14T02:00:00Z"
+    assert said[-1] == "(no model)         5             3        $1.50         $6.00"
