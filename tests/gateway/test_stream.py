@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from gateway.models import DecisionEvent
 from tests.fakes.upstream import Gate
 from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import Answer, chat, eventually
@@ -129,6 +130,22 @@ def test_a_stream_without_usage_is_counted_and_flagged(world: World, serve: Serv
     event = world.event()
     assert (event.completion_tokens, event.flags) == (3, ["usage_estimated"])
     assert world.wallet.total_spent == event.cost
+
+
+def test_a_chunk_with_a_whole_message_is_delivered_and_counted(world: World, serve: Serve) -> None:
+    message = {"role": "assistant", "content": "All of this was written by the model."}
+    chunk = {"id": "x", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    world.upstream.behave(events=(f"data: {json.dumps(chunk)}\n\n".encode(), b"data: [DONE]\n\n"))
+    gateway = serve()
+
+    answers = [gateway.chat(world.key, stream=True) for _ in range(12)]
+
+    assert all(_chunks(answer) == [chunk] for answer in answers)
+    assert all(answer.raw.endswith(b"\n\ndata: [DONE]\n\n") for answer in answers)
+    events = DecisionEvent.objects.values_list("verdict", "completion_tokens", "cost").distinct()
+    assert list(events) == [("allow", 9, 7_350)]
+    breakers = gateway.application.forwarding.breakers
+    assert [breaker.state for _, breaker in breakers] == ["closed"]
 
 
 def test_a_stream_that_breaks_off_is_charged_for_what_came(world: World, serve: Serve) -> None:

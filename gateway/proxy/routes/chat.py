@@ -45,7 +45,8 @@ class ChatStream(Watching):
         return bool(value.get("choices")) or not self._hide_usage
 
     def _has_text(self, block: bytes) -> bool:
-        return b'"delta"' in block or (b'"choices"' in block and b'"text"' in block)
+        whole = b'"text"' in block or b'"message"' in block
+        return b'"delta"' in block or (whole and b'"choices"' in block)
 
     def _is_remarkable(self, block: bytes) -> bool:
         """Whether an event must be looked into; chunks with ``"usage": null`` need not."""

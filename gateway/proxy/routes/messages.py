@@ -58,7 +58,13 @@ class MessageStream(Watching):
             self.usage = merged(self.usage, Usage.from_anthropic(self._reported))
 
     def _has_text(self, block: bytes) -> bool:
-        return b"content_block_delta" in block
+        if b"content_block_delta" in block:
+            return True
+        if b"content_block_start" not in block:
+            return False
+        return any(
+            text for event in sse.events(block) for text in self._texts_of(sse.object_of(event))
+        )
 
     def _is_remarkable(self, block: bytes) -> bool:
         return any(mark in block for mark in _MARKS)

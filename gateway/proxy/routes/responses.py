@@ -16,6 +16,8 @@ from gateway.proxy.routes.responses_replay import ResponsesReplay
 from gateway.proxy.routes.watching import Watching, objects, strings
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
+ITEM_DONE = "response.output_item.done"
+_WHOLE_MARKS = tuple(kind.encode() for kind in (ITEM_DONE, *ENDINGS))
 _MARKS = (*(ending.encode() for ending in ENDINGS), b'"error"', b"[DONE]")
 _NOT_TEXT = frozenset(
     (
@@ -26,12 +28,18 @@ _NOT_TEXT = frozenset(
 
 
 class ResponseStream(Watching):
-    """One streamed response; the event that has all of it is the last."""
+    """One streamed response; the event that has all of it is the last.
 
-    __slots__ = ()
+    Most providers write in deltas. What came in none of them is in the item when it is done, or in
+    the response when that ends: it counts once, by the place of the item in the output.
+    """
+
+    __slots__ = ("_heard", "_named")
 
     def __init__(self, request: Request) -> None:
         super().__init__()
+        self._heard: set[int | None] = set()
+        self._named: set[int | None] = set()
 
     def _passes(self, event: bytes) -> bool:
         if sse.data_of(event) == b"[DONE]":
@@ -56,20 +64,51 @@ class ResponseStream(Watching):
             self.error = response.get("error") or "failed"
 
     def _has_text(self, block: bytes) -> bool:
-        return b'"delta"' in block
+        if b'"delta"' in block:
+            return True
+        if not any(mark in block for mark in _WHOLE_MARKS):
+            return False
+        wholes = (whole for event in sse.events(block) for whole in _wholes(sse.object_of(event)))
+        return any(text for _, item in wholes for text in strings(item, _NOT_TEXT))
 
     def _is_remarkable(self, block: bytes) -> bool:
         return any(mark in block for mark in _MARKS)
 
     def _texts_of(self, value: Mapping[str, Any]) -> Iterator[str]:
         """What was written, and the names of the functions that were called."""
-        kind = value.get("type")
+        index, item = _place(value), value.get("item")
         if isinstance(value.get("delta"), str):
+            self._heard.add(index)
             yield value["delta"]
-        elif kind == "response.output_item.added" and isinstance(value.get("item"), Mapping):
-            name = value["item"].get("name")
+        elif value.get("type") == "response.output_item.added" and isinstance(item, Mapping):
+            name = item.get("name")
             if isinstance(name, str):
+                self._named.add(index)
                 yield name
+        for index, item in _wholes(value):
+            yield from self._unheard(index, item)
+
+    def _unheard(self, index: int | None, item: Mapping[str, Any]) -> Iterator[str]:
+        """The text of an item that was not written in deltas."""
+        # A delta that does not say its place may be of any item.
+        if index in self._heard or None in self._heard:
+            return
+        self._heard.add(index)
+        yield from strings(item, _NOT_TEXT | {"name"} if index in self._named else _NOT_TEXT)
+
+
+def _place(value: Mapping[str, Any]) -> int | None:
+    """Where in the output the item of an event stands; None where it does not say."""
+    index = value.get("output_index")
+    return index if isinstance(index, int) else None
+
+
+def _wholes(value: Mapping[str, Any]) -> Iterator[tuple[int | None, Mapping[str, Any]]]:
+    """The finished items of an event, each with its place in the output."""
+    if value.get("type") == ITEM_DONE and isinstance(value.get("item"), Mapping):
+        yield _place(value), value["item"]
+    elif value.get("type") in ENDINGS and isinstance(value.get("response"), Mapping):
+        yield from enumerate(objects(value["response"].get("output")))
 
 
 def answer_text(answer: Mapping[str, Any]) -> str:

@@ -240,6 +240,27 @@ def test_tools_and_their_calls_pass_in_a_stream(world: World, gateway: RunningGa
     assert world.wallet.total_spent == COST
 
 
+def test_a_call_that_comes_whole_at_its_start_is_delivered_and_counted(
+    world: World, gateway: RunningGateway
+) -> None:
+    block = {"type": "tool_use", "id": "t", "name": "weather", "input": {"city": "Paris " * 20}}
+    said = (
+        {"type": "message_start", "message": {"id": "m", "role": "assistant", "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+        {"type": "message_stop"},
+    )
+    world.upstream.behave(events=tuple(named(event) for event in said))
+
+    answer = ask(gateway, world, stream=True)
+
+    assert kinds(answer) == [event["type"] for event in said]
+    event = world.event()
+    assert (event.verdict, event.flags) == ("allow", ["usage_estimated"])
+    assert (event.completion_tokens, event.cost) == (22, 236_000)
+
+
 def test_headers_of_anthropic_pass_unchanged(world: World, gateway: RunningGateway) -> None:
     with client_of(gateway, world) as client:
         client.messages.create(

@@ -245,3 +245,66 @@ def test_a_wrong_field_is_named(
 
     assert (answer.status, answer.error["param"]) == (400, name)
     assert world.upstream.requests == []
+
+
+SAID = "All of this was written by the model. " * 10
+"""91 tokens of o200k_base."""
+ITEM = {
+    "id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
+    "content": [{"type": "output_text", "text": SAID, "annotations": []}],
+}  # fmt: skip
+ITEM_DONE = {"type": "response.output_item.done", "output_index": 0, "item": ITEM}
+COMPLETED = {"type": "response.completed", "response": {"id": "resp_1", "output": [ITEM]}}
+DELTA = {"type": "response.output_text.delta", "output_index": 0, "delta": SAID}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [(COMPLETED,), (ITEM_DONE, COMPLETED), (DELTA, ITEM_DONE, COMPLETED)],
+    ids=["with its end", "with its item", "in deltas"],
+)
+def test_text_without_usage_is_counted_once_however_it_comes(
+    world: World, serve: Serve, said: tuple[dict[str, Any], ...]
+) -> None:
+    world.upstream.behave(events=tuple(named(event) for event in said))
+    gateway = serve()
+
+    answer = ask(gateway, world, stream=True)
+
+    assert kinds(answer) == [event["type"] for event in said]
+    assert SAID.encode() in answer.raw
+    event = world.event()
+    assert (event.verdict, event.flags) == ("allow", ["usage_estimated"])
+    assert (event.prompt_tokens, event.completion_tokens) == (12, 91)
+    assert world.wallet.total_spent == event.cost == 12 * 150 + 91 * 600
+
+
+def test_a_call_that_comes_whole_is_counted_with_its_name_once(world: World, serve: Serve) -> None:
+    call = {"id": "fc_1", "type": "function_call", "name": "weather", "call_id": "c", "status": "x"}
+    said = (
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": {**call, "arguments": ""},
+        },
+        {**ITEM_DONE, "item": {**call, "arguments": '{"city":"Paris"}'}},
+        {"type": "response.completed", "response": {"id": "resp_1", "output": []}},
+    )
+    world.upstream.behave(events=tuple(named(event) for event in said))
+    gateway = serve()
+
+    answer = ask(gateway, world, stream=True)
+
+    assert kinds(answer) == [event["type"] for event in said]
+    assert world.event().completion_tokens == 6
+
+
+def test_text_at_the_end_only_does_not_count_against_the_target(world: World, serve: Serve) -> None:
+    world.upstream.behave(events=(named(COMPLETED),))
+    gateway = serve()
+
+    for _ in range(12):
+        ask(gateway, world, stream=True)
+
+    breakers = gateway.application.forwarding.breakers
+    assert [breaker.state for _, breaker in breakers] == ["closed"]
