@@ -1,28 +1,43 @@
 """What of a request a moderation can read: every text that may reach the model."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from gateway.moderation import media
+from gateway.moderation.words import PROTOCOL
+
+Named = tuple[str, str]
+"""A text and the name it stands under; names themselves stand under none."""
 
 MAX_CHARACTERS = 8_000
 """Longer texts are shown in pieces."""
 OVERLAP = 200
 """Characters a piece repeats, so that nothing hides in a cut."""
-MAX_DEPTH = 130
 
-FIELDS = (
-    *("system", "instructions", "messages", "input", "prompt", "suffix", "prediction"),
-    *("tools", "functions", "documents", "response_format", "text", "output_config"),
+UNREAD = frozenset(
+    (
+        *("model", "user", "metadata", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("prompt_cache_retention", "stream_options", "logit_bias", "stop", "stop_sequences"),
+        *("include", "modalities", "encoding_format", "reasoning_effort", "truncation"),
+        *("previous_response_id", "verbosity"),
+    )
 )
-"""Fields of all routes that the model reads."""
-_BLOB = re.compile(r"(?:data:[^,\s]{0,200},)?[A-Za-z0-9+/_-]{256,}={0,2}")
-"""Bytes of images, sounds and files, encrypted reasoning: no text to the model."""
-_BLOBS = frozenset(
-    ("url", "image_url", "data", "file_data", "encrypted_content", "signature", "result")
+"""Fields no model reads. All others are shown, also those nobody knows."""
+_TURNS = ("messages", "input", "prompt")
+"""Fields whose items are read one after the other."""
+_NAMING = frozenset(
+    ("type", "role", "media_type", "format", "tool_choice", "detail", "effort", "status")
 )
-"""Where bytes are written."""
-_WORDS = frozenset(("role", "type", "id", "tool_call_id", "call_id", "tool_use_id"))
-"""Names rather than texts, as long as they are one word."""
+"""Where words of the protocols stand as values."""
+_BLOCKS = frozenset(
+    (
+        *("messages", "input", "system", "content", "output", "source"),
+        *("image_url", "input_audio", "file", "prediction"),
+    )
+)
+"""Names on the way to a file. Elsewhere (arguments of tools, schemas) its bytes are text."""
+_SPOKEN = frozenset(("system", "content", "text", "data", "output"))
+"""What the parts of a message say is under these names."""
 
 
 class Unreadable(ValueError):
@@ -32,15 +47,21 @@ class Unreadable(ValueError):
 def texts_of(request: Mapping[str, Any]) -> list[str]:
     """All texts in order, in pieces; raises ``Unreadable`` for prompts of token numbers.
 
-    Images, audio and files are not looked at.
+    Names in objects are texts too, but for those of the protocols. What one message says is one
+    text; with several parts it is shown once more, run together: nothing hides between two parts.
+    Images, audio and PDFs are not looked at, other files are shown as text.
     """
     found: list[str] = []
-    for name in FIELDS:
-        value = request.get(name)
+    for name, value in request.items():
+        if name in UNREAD:
+            continue
         if name in ("input", "prompt") and _has_token_numbers(value):
             raise Unreadable(f"{name} is a list of token numbers")
-        for text in _strings(value, MAX_DEPTH):
-            found.extend(_pieces(text))
+        for texts in _messages(name, value):
+            found.extend(_pieces("\n".join(text for _, text in texts)))
+            spoken = [text for place, text in texts if place in _SPOKEN]
+            if len(spoken) > 1:
+                found.extend(_pieces("".join(spoken)))
     return found
 
 
@@ -53,25 +74,35 @@ def _has_token_numbers(value: Any) -> bool:
     )
 
 
-def _strings(value: Any, depth: int) -> Iterator[str]:
+def _messages(name: str, value: Any) -> Iterator[list[Named]]:
+    """The texts of a field of the request, those of one message together."""
+    items = value if name in _TURNS and isinstance(value, list) else [value]
+    for item in items:
+        texts = list(_under(name, item, {}, in_blocks=True))
+        if texts:
+            yield texts
+
+
+def _under(
+    name: str, value: Any, siblings: Mapping[str, Any], *, in_blocks: bool
+) -> Iterator[Named]:
+    """The texts of what ``name`` names. ``in_blocks``: all names on the way are ``_BLOCKS``."""
     if isinstance(value, str):
-        if value.strip():
-            yield value
-    elif depth and isinstance(value, list):
-        for item in value:
-            yield from _strings(item, depth - 1)
-    elif depth and isinstance(value, Mapping):
-        for name, item in value.items():
-            if not (_is_word(name, item) or _is_blob(name, item)):
-                yield from _strings(item, depth - 1)
-
-
-def _is_word(name: Any, value: Any) -> bool:
-    return name in _WORDS and isinstance(value, str) and len(value.split()) == 1
-
-
-def _is_blob(name: Any, value: Any) -> bool:
-    return name in _BLOBS and isinstance(value, str) and _BLOB.fullmatch(value) is not None
+        word = name in _NAMING and value in PROTOCOL
+        text = media.readable(name, value, siblings) if in_blocks else value
+        if text.strip() and not word:
+            yield name, text
+        return
+    # A block's own ``input`` is what its tool is called with.
+    below = in_blocks and name in _BLOCKS and not (name == "input" and siblings)
+    for item in value if isinstance(value, list) else (value,):
+        if isinstance(item, Mapping):
+            for key, part in item.items():
+                if key.strip() and key not in PROTOCOL:
+                    yield "", key
+                yield from _under(key, part, item, in_blocks=below)
+        elif isinstance(item, list | str):
+            yield from _under(name, item, siblings, in_blocks=below)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -26,17 +26,17 @@ INPUT = [{"role": "user", "content": [{"type": "input_text", "text": "Sea"}]}]
     [
         (_said("Hi"), ["Hi"]),
         (_said([{"type": "text", "text": "Look"}, IMAGE]), ["Look"]),
-        (_said([{"type": "text", "text": "Look"}, SCAN]), ["Look", "image/png"]),
-        ({"messages": [{"role": "assistant", "tool_calls": [CALL]}]}, ["run", '{"a": 1}']),
+        (_said([{"type": "text", "text": "Look"}, SCAN]), ["Look"]),
+        ({"messages": [{"role": "assistant", "tool_calls": [CALL]}]}, ['call_1\nrun\n{"a": 1}']),
         (
             _said([{"type": "tool_use", "id": "t", "input": {"data": "a", "id": "b c"}}]),
-            ["a", "b c"],
+            ["t\na\nb c"],
         ),
         ({"prompt": ["One", "Two"], "suffix": "End"}, ["One", "Two", "End"]),
         ({"instructions": "Rhyme.", "input": INPUT}, ["Rhyme.", "Sea"]),
         ({"system": [{"type": "text", "text": "S"}]} | _said("M"), ["S", "M"]),
         ({"input": "Embed me"}, ["Embed me"]),
-        ({"tools": [TOOL]}, ["f", "Tells."]),
+        ({"tools": [TOOL]}, ["f\nTells."]),
         ({"model": "m", "user": "bad", "metadata": {"a": "bad"}}, []),
     ],
     ids=[
@@ -49,6 +49,68 @@ def test_texts_of_every_route_are_found(request_body: dict[str, Any], shown: lis
     found = texts_of(request_body)
 
     assert sorted(found) == sorted(shown)
+
+
+def _use(arguments: dict[str, Any]) -> dict[str, Any]:
+    return _said([{"type": "tool_use", "id": "t", "name": "say", "input": arguments}])
+
+
+def _document(**source: str) -> dict[str, Any]:
+    return _said([{"type": "document", "source": source}])
+
+
+WORDS = "I_hate_them_" * 30
+FILE = "data:text/plain;base64,SSBoYXRlIHRoZW0="
+PICTURE = "data:image/png;base64," + "AAAA" * 100
+
+
+@pytest.mark.parametrize(
+    ("request_body", "shown"),
+    [
+        (_use({"I hate them": True}), "I hate them"),
+        ({"tools": [{"function": {"parameters": {"properties": {"I hate": {}}}}}]}, "I hate"),
+        (_document(type="text", media_type="text/plain", data=WORDS), WORDS),
+        (_document(type="base64", media_type="text/plain", data="SSBoYXRl"), "I hate"),
+        (_said([{"type": "input_file", "file_data": FILE}]), "I hate them"),
+        (_said([{"type": "I-hate-them"}]), "I-hate-them"),
+        (_said([{"type": "tool_result", "tool_use_id": "I_hate", "content": ""}]), "I_hate"),
+        ({"tool_choice": {"type": "function", "function": {"name": "hate"}}}, "hate"),
+        ({"chat_template_kwargs": {"system_prompt": "I hate"}}, "I hate"),
+        ({"guided_json": {"title": "I hate"}}, "I hate"),
+        (_said([{"type": "text", "text": "I ha"}, {"type": "text", "text": "te"}]), "I hate"),
+        (
+            _said([{"type": "text", "text": "I ha", "x": "-"}, {"type": "text", "text": "te"}]),
+            "I hate",
+        ),
+        (_use({"image_url": {"url": PICTURE}}), PICTURE),
+        (_said([{"type": "text", "text": PICTURE}]), PICTURE),
+    ],
+    ids=[
+        *("a name in arguments", "a name in a schema", "a document without blanks"),
+        *("a document in base64", "a file of text", "an unknown type", "an id", "tool_choice"),
+        *("a template's arguments", "a guide", "two parts", "two parts and a field between"),
+        *("a picture that is an argument", "a picture that is a text"),
+    ],
+)
+def test_no_text_hides(request_body: dict[str, Any], shown: str) -> None:
+    assert any(shown in piece for piece in texts_of(request_body))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        IMAGE,
+        SCAN,
+        {"type": "input_image", "image_url": PICTURE},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
+        {"type": "thinking", "thinking": "", "signature": "AAAA"},
+        {"type": "redacted_thinking", "data": "AAAA"},
+    ],
+    ids=["link", "source", "image", "sound", "document", "signature", "sealed thoughts"],
+)
+def test_what_is_no_text_is_not_shown(block: dict[str, Any]) -> None:
+    assert texts_of(_said([block])) == []
 
 
 def test_a_long_text_is_shown_in_pieces_that_overlap() -> None:
