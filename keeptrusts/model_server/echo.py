@@ -1,7 +1,7 @@
 """The echo model: says what it was told, labelled as such, where the real model cannot run.
 
-It speaks the same routes with the same shapes (plain, streaming, usage), so everything around it
-can be tried.
+It speaks the chat route with the same shapes (plain, streaming, usage), so everything around it can
+be tried.
 """
 
 import json
@@ -10,6 +10,8 @@ import uuid
 from typing import Any
 
 from aiohttp import web
+
+from keeptrusts.model_server.front import no_embeddings
 
 LABEL = "[echo model, not a language model]"
 BYTES_PER_TOKEN = 4
@@ -23,6 +25,7 @@ def application(name: str) -> web.Application:
     app.router.add_get("/health", _health)
     app.router.add_get("/v1/models", _models)
     app.router.add_post("/v1/chat/completions", _chat)
+    app.router.add_post("/v1/embeddings", no_embeddings)
     return app
 
 

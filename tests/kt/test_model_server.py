@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai import NotFoundError, OpenAI
 
 from keeptrusts.supervisor import ports
 from tests.kt.processes import Running, kt, running
@@ -73,6 +74,33 @@ def test_answers_plain_and_streaming_with_usage(
     deltas = [chunk["choices"][0]["delta"] for chunk in streamed if chunk["choices"]]
     assert "".join(delta.get("content") or "" for delta in deltas)
     assert streamed[-1]["usage"]["prompt_tokens"] == usage["prompt_tokens"]
+
+
+def test_the_sdk_reads_streamed_responses_of_the_real_model(real_model: str) -> None:
+    with (
+        OpenAI(api_key="none", base_url=real_model, max_retries=0) as client,
+        client.responses.stream(model=NAME, input="Say hello.", max_output_tokens=8) as stream,
+    ):
+        events = list(stream)
+        final = stream.get_final_response()
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(deltas) == final.output_text
+    assert final.usage is not None
+    assert 0 < final.usage.output_tokens <= 8
+
+
+@pytest.mark.parametrize("server", ["real_model", "echo_model"])
+def test_embeddings_are_refused_in_the_shape_of_the_api(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(server)
+    with (
+        OpenAI(api_key="none", base_url=url, max_retries=0) as client,
+        pytest.raises(NotFoundError) as refused,
+    ):
+        client.embeddings.create(model=NAME, input="hello")
+    assert refused.value.code == "embeddings_not_supported"
 
 
 def test_equal_requests_report_equal_usage(real_model: str) -> None:
