@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from redis import RedisError
 
-from gateway.rates.memory import Clock, MemoryCounts, wall_clock
+from gateway.rates.memory import Clock, MemoryCounts, steady_clock
 from gateway.rates.rules import Correction, Taken, Use
 from gateway.rates.shared import PATIENCE_SECONDS, SharedCounts
 
@@ -35,7 +35,7 @@ class Counting:
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._shared = SharedCounts(url, clock) if url else None
-        self._own = MemoryCounts(clock or wall_clock)
+        self._own = MemoryCounts(clock or steady_clock)
         self._rests_until = 0.0
 
     async def close(self) -> None:

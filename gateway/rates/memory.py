@@ -8,15 +8,15 @@ from gateway.rates.rules import DAY, MINUTE, Correction, Rule, Standing, Taken, 
 Clock = Callable[[], int]
 
 
-def wall_clock() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+def steady_clock() -> int:
+    """Milliseconds since some moment; nobody can set it back."""
+    return time.monotonic_ns() // 1_000_000
 
 
 class MemoryCounts:
     """Exact within its process. Belongs to one event loop; nothing in it waits."""
 
-    def __init__(self, clock: Clock = wall_clock) -> None:
+    def __init__(self, clock: Clock = steady_clock) -> None:
         self._clock = clock
         self._counts: dict[tuple[str, str], dict[int, int]] = {}
         self._touched: dict[tuple[str, str], int] = {}
@@ -49,13 +49,13 @@ class MemoryCounts:
 
     def _live(self, group: str, rule: Rule, now: int) -> list[tuple[int, int]]:
         counts = self._counts.get((group, rule.name), {})
-        first = rule.first(now)
-        for slot in [slot for slot in counts if slot < first]:
+        first, last = rule.first(now), rule.last(now)
+        for slot in [slot for slot in counts if not first <= slot <= last]:
             del counts[slot]
         return list(counts.items())
 
     def _add(self, group: str, rule: Rule, now: int, count: int) -> None:
-        name, slot = (group, rule.name), now // rule.slot
+        name, slot = (group, rule.name), rule.last(now)
         counts = self._counts.setdefault(name, {})
         counts[slot] = counts.get(slot, 0) + count
         self._touched[name] = now

@@ -31,6 +31,12 @@ class Rule:
         """The oldest slot that counts at ``now``."""
         return (now - self.window) // self.slot
 
+    def last(self, now: int) -> int:
+        """The slot of ``now``. Later ones were counted before the clock was set back: they would
+        lock the group until it is that time again, so they count no more.
+        """
+        return now // self.slot
+
     def leaves_in(self, slot: int, now: int) -> int:
         """Milliseconds until a slot no longer counts."""
         return (slot + 1) * self.slot + self.window - now

@@ -32,12 +32,12 @@ local found, ok = {}, 1
 for i, key in ipairs(KEYS) do
   local most, window = tonumber(ARGV[4 * i - 2]), tonumber(ARGV[4 * i - 1])
   local size, need = tonumber(ARGV[4 * i]), tonumber(ARGV[4 * i + 1])
-  local first = math.floor((now - window) / size)
+  local first, last = math.floor((now - window) / size), math.floor(now / size)
   local used, newest, live = 0, -1, {}
   local fields = redis.call('HGETALL', key)
   for j = 1, #fields, 2 do
     local slot, count = tonumber(fields[j]), tonumber(fields[j + 1])
-    if slot < first then
+    if slot < first or slot > last then
       redis.call('HDEL', key, fields[j])
     elseif count > 0 then
       used = used + count

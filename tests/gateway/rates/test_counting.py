@@ -97,6 +97,23 @@ def test_room_comes_back_when_the_minute_has_passed(run: Run, group: str, clock:
     run(work)
 
 
+def test_a_clock_that_is_set_back_locks_nobody_for_longer_than_the_window(
+    run: Run, group: str, clock: Clock
+) -> None:
+    async def work(counts: Counts) -> None:
+        two = uses(requests_per_minute=2)
+        await counts.take(group, two)
+        await counts.take(group, two)
+        clock.now -= 3_600_000
+
+        answers = [await counts.take(group, two) for _ in range(3)]
+
+        assert [one.ok for one in answers] == [True, True, False]
+        assert answers[2].standings[0].fits_in == 61_000
+
+    run(work)
+
+
 def test_no_window_of_a_minute_ever_has_more_than_the_limit(
     run: Run, group: str, clock: Clock
 ) -> None:
