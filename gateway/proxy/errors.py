@@ -7,6 +7,8 @@ import orjson
 
 from gateway.tokens import InvalidRequest
 
+UPSTREAM_ID = b"x-keeptrusts-upstream-request-id"
+
 
 class Rejected(Exception):
     """An answer other than the model's. ``blocked``: it was a decision, and the event says so.
@@ -37,6 +39,8 @@ class Rejected(Exception):
         self.retry_after = retry_after
         self.details = details
         self.reason = code or ""
+        self.retry = True
+        """False: the same request will fail again until somebody has mended something."""
 
     def body(self) -> bytes:
         """``{"error": {"message", "type", "param", "code"}}``, with details where there are any."""
@@ -55,6 +59,8 @@ class Rejected(Exception):
         found = [(b"content-type", b"application/json")]
         if self.retry_after is not None:
             found.append((b"retry-after", str(self.retry_after).encode()))
+        if not self.retry:
+            found.append((b"x-should-retry", b"false"))
         return found
 
 
@@ -75,6 +81,12 @@ class UpstreamFailure(Rejected):
     ) -> None:
         super().__init__(status, message, code=code, **more)
         self.passed = passed
+        self.upstream_id: bytes | None = None
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """With the provider's own id of the request, where there is one."""
+        found = super().headers()
+        return [*found, (UPSTREAM_ID, self.upstream_id)] if self.upstream_id else found
 
     def body(self) -> bytes:
         """The provider's error body where it has the right shape."""

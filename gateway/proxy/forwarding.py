@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway import adapters
+from gateway.policy import Target
 from gateway.proxy import admission, bodies, delivery, errors, upstream
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Blocked, Rejected, UpstreamFailure
@@ -22,7 +23,7 @@ from gateway.targets import Attempts, Breakers, Failure, Trial, of_answer, of_co
 
 UPSTREAM = "upstream_"
 """How the codes of a provider's failures begin."""
-_TELLS_LITTLE = frozenset({Failure.OUT_OF_QUOTA, Failure.USELESS})
+_TELLS_LITTLE = frozenset({Failure.OUT_OF_QUOTA, Failure.UNAUTHORIZED, Failure.USELESS})
 
 
 class _Failed(NamedTuple):
@@ -127,7 +128,7 @@ class Forwarding:
         try:
             await self._send(call, admitted, request, record)
         except (_Judged, UpstreamFailure) as error:
-            failed = error.failed if isinstance(error, _Judged) else _judged(error, record)
+            failed = error.failed if isinstance(error, _Judged) else _judged(error, record, target)
             _tell(trial, failed)
             if call.closed or call.exchange.started:
                 raise failed.failure from error
@@ -192,19 +193,22 @@ async def _bad_answer(
 ) -> _Failed:
     body = await upstream.error_body(response, admitted.target)
     shown = adapter.error(body) if adapter is not None else body
+    kind = of_answer(response.status, body)
+    failure = upstream.failure(response, shown, admitted.target)
     return _Failed(
-        upstream.failure(response, shown, admitted.target),
-        of_answer(response.status, body),
+        upstream.not_the_callers(failure, kind, admitted.target),
+        kind,
         upstream.asked_to_wait(response),
         answered=True,
     )
 
 
-def _judged(failure: UpstreamFailure, record: dict[str, Any]) -> _Failed:
+def _judged(failure: UpstreamFailure, record: dict[str, Any], target: Target) -> _Failed:
     """What was found out here: no answer at all, or a good status and nothing of use after it."""
     if failure.code == "upstream_error":
         kind = of_answer(record.get("status", 0), failure.passed or b"")
-        return _Failed(failure, kind, failure.retry_after, answered=True)
+        told = upstream.not_the_callers(failure, kind, target)
+        return _Failed(told, kind, failure.retry_after, answered=True)
     return _Failed(failure, of_code(failure.code or ""))
 
 

@@ -15,9 +15,9 @@ import orjson
 from gateway import adapters
 from gateway.policy import Target
 from gateway.proxy import tracing
-from gateway.proxy.errors import UpstreamFailure
+from gateway.proxy.errors import UPSTREAM_ID, UpstreamFailure
 from gateway.proxy.http import Header
-from gateway.targets import retry_after
+from gateway.targets import Failure, retry_after
 
 IN_ONE_PIECE = 1024 * 1024
 """Bytes of a request body that are handed to the socket at once."""
@@ -30,8 +30,8 @@ MAX_CONNECTIONS_PER_HOST = 2_000
 KEEP_ALIVE_SECONDS = 30
 PASSED_ON = (b"openai-", b"anthropic-")
 """Request headers with these beginnings go to the provider."""
-HANDED_BACK = ("openai-", "anthropic-", "retry-after", "x-request-id")
-"""Answer headers with these beginnings go to the client."""
+HANDED_BACK = ("openai-", "anthropic-", "retry-after")
+"""Answer headers with these beginnings go to the client, and the request id under our name."""
 
 OWN_HEADERS = {
     "content-type": "application/json",
@@ -219,7 +219,32 @@ def failure(response: Response, body: bytes, target: Target) -> UpstreamFailure:
     found = UpstreamFailure(status, message, code="upstream_error", passed=body if shaped else None)
     wait = asked_to_wait(response)
     found.retry_after = None if wait is None else math.ceil(wait)
+    found.upstream_id = upstream_id(response)
     return found
+
+
+def not_the_callers(failure: UpstreamFailure, kind: Failure, target: Target) -> UpstreamFailure:
+    """What is said of our own key or account at a provider is for its operator: the caller is told
+    in our words. Other failures stay as they are.
+    """
+    if kind is Failure.UNAUTHORIZED:
+        told = UpstreamFailure(
+            502,
+            f"The provider '{target.id}' refuses the key this gateway has for it. "
+            "Nothing is wrong with your key: tell the operator.",
+            code="upstream_unauthorized",
+        )
+    elif kind is Failure.OUT_OF_QUOTA:
+        told = UpstreamFailure(
+            503,
+            f"This gateway's account at the provider '{target.id}' has no money or quota left. "
+            "Nothing is wrong with your wallet: tell the operator.",
+            code="upstream_out_of_quota",
+        )
+    else:
+        return failure
+    told.retry, told.upstream_id = False, failure.upstream_id
+    return told
 
 
 def asked_to_wait(response: Response) -> float | None:
@@ -237,8 +262,16 @@ def _is_error_body(body: bytes) -> bool:
 
 def handed_back(response: Response) -> list[Header]:
     """The provider's headers that its clients know."""
-    return [
+    found = [
         (name.lower().encode("latin-1"), value.encode("utf-8", "surrogateescape"))
         for name, value in response.headers.items()
         if name.lower().startswith(HANDED_BACK)
     ]
+    theirs = upstream_id(response)
+    return [*found, (UPSTREAM_ID, theirs)] if theirs is not None else found
+
+
+def upstream_id(response: Response) -> bytes | None:
+    """The provider's own id of the request."""
+    value = response.headers.get("x-request-id") or response.headers.get("request-id")
+    return None if value is None else value.encode("utf-8", "surrogateescape")

@@ -1,5 +1,6 @@
 """What kind of failure an attempt ended in, and what that means for the next one."""
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
@@ -34,8 +35,10 @@ class Failure(Enum):
     """The account at the provider has no money: it stays so until somebody pays."""
     BROKEN_OFF = _Meaning("broken off", later=True)
     """A good status, and then the connection ended before anything was passed on."""
+    UNAUTHORIZED = _Meaning("unauthorized")
+    """Our own key was refused, or may not do this: never the caller's mistake."""
     USELESS = _Meaning("useless")
-    """A good status and nothing that can be used; a redirect; our own key was refused."""
+    """A good status and nothing that can be used; a redirect."""
     FINAL = _Meaning("final", final=True, harms=False)
     """The request's own fault, or not to be repeated: passed on as it is."""
 
@@ -79,6 +82,21 @@ _WITHOUT_MONEY = frozenset(
     }
 )
 """``type`` or ``code`` of errors about the provider's account, in lower case."""
+_ABOUT_OUR_KEY = frozenset(
+    {
+        "access_denied",
+        "account_deactivated",
+        "authentication_error",
+        "forbidden",
+        "insufficient_permissions",
+        "invalid_api_key",
+        "permission_denied",
+        "permission_error",
+        "unsupported_country_region_territory",
+    }
+)
+"""``type`` or ``code`` of a 403 about the key or the account it belongs to, in lower case."""
+_SPEAKS_OF_KEYS = re.compile(r"api[ _-]?key|credential|permission|not authorized|unauthorized")
 _LOW_CREDIT = "credit balance is too low"
 """What Anthropic says in an error of the type for bad requests."""
 
@@ -93,22 +111,39 @@ def of_answer(status: int, body: bytes) -> Failure:
 
     A good status with an error in the body is the provider's fault.
     """
-    if status == 402 or (status >= 400 and _says_no_money(body)):
+    if status == 402 or (_has_error(status) and _says_no_money(body)):
         return Failure.OUT_OF_QUOTA
+    if status == 200 and _names(_error(body)) & _ABOUT_OUR_KEY:
+        return Failure.UNAUTHORIZED
     if status == 429:
         return Failure.LIMITED
     if status >= 500 or status in (200, 408, 425):
         return Failure.SERVER
     # The provider's key is ours, never the caller's; and a redirect is never followed.
-    if status == 401 or status < 400:
-        return Failure.USELESS
-    return Failure.FINAL
+    if status == 401 or (status == 403 and _is_about_our_key(body)):
+        return Failure.UNAUTHORIZED
+    return Failure.USELESS if status < 400 else Failure.FINAL
+
+
+def _has_error(status: int) -> bool:
+    return status >= 400 or status == 200
 
 
 def _says_no_money(body: bytes) -> bool:
     error = _error(body)
-    named = {str(error.get(name)).lower() for name in ("type", "code")}
-    return bool(named & _WITHOUT_MONEY) or _LOW_CREDIT in str(error.get("message")).lower()
+    return bool(_names(error) & _WITHOUT_MONEY) or _LOW_CREDIT in str(error.get("message")).lower()
+
+
+def _is_about_our_key(body: bytes) -> bool:
+    """A 403 that says nothing else: some providers refuse what is asked with it, too."""
+    error = _error(body)
+    if not error or _names(error) & _ABOUT_OUR_KEY:
+        return True
+    return _SPEAKS_OF_KEYS.search(str(error.get("message")).lower()) is not None
+
+
+def _names(error: Mapping[str, Any]) -> set[str]:
+    return {str(error.get(name)).lower() for name in ("type", "code", "status")}
 
 
 def _error(body: bytes) -> Mapping[str, Any]:

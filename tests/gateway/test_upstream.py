@@ -149,7 +149,7 @@ def test_headers_in_other_characters_are_handed_back_as_they_came() -> None:
     with RawServer(raw) as server:
         found = _post(make_target("t", base_url=server.url), read=headers)
 
-    assert found == [(b"x-request-id", b"\xc3\xa9\xff")]
+    assert found == [(b"x-keeptrusts-upstream-request-id", b"\xc3\xa9\xff")]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A provider that fails: its status and body reach the client, the hold returns whole."""
 
+import json
 import socket
 
 import pytest
@@ -23,7 +24,7 @@ def _given_back(world: World, reason: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
-@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
 def test_an_error_of_the_provider_passes_as_it_is(
     world: World, serve: Serve, status: int, stream: bool
 ) -> None:
@@ -37,6 +38,90 @@ def test_an_error_of_the_provider_passes_as_it_is(
     assert answer.headers["retry-after"] == "7"
     _given_back(world, "upstream_error")
     assert world.event().status == status
+
+
+LEAK = "Incorrect API key provided: sk-provi****5678."
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, {"message": LEAK, "type": "invalid_request_error", "code": "invalid_api_key"}),
+        (403, {"message": LEAK, "type": "invalid_request_error", "code": None}),
+        (403, {"message": LEAK, "type": "permission_error"}),
+    ],
+)
+def test_our_own_key_that_is_refused_is_told_as_our_fault(
+    world: World, serve: Serve, status: int, error: dict[str, object], stream: bool
+) -> None:
+    world.upstream.behave(status=status, error={"error": error}, headers={"retry-after": "7"})
+    gateway = serve()
+
+    answer = gateway.chat(world.key, stream=stream)
+
+    assert (answer.status, answer.error["code"]) == (502, "upstream_unauthorized")
+    assert "'openai'" in answer.error["message"]
+    assert b"sk-provi" not in answer.raw
+    assert answer.headers["x-should-retry"] == "false"
+    assert "retry-after" not in answer.headers
+    _given_back(world, "upstream_unauthorized")
+    event = world.event()
+    assert (event.status, event.attempts[-1]["status"]) == (502, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, {"message": LEAK, "type": "insufficient_quota", "code": "insufficient_quota"}),
+        (402, {"message": LEAK, "type": "theirs"}),
+        (400, {"message": LEAK, "type": "billing_error"}),
+    ],
+)
+def test_our_account_without_money_is_told_as_our_fault(
+    world: World, serve: Serve, status: int, error: dict[str, object]
+) -> None:
+    world.upstream.behave(status=status, error={"error": error}, headers={"retry-after": "7"})
+    gateway = serve()
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.status, answer.error["code"]) == (503, "upstream_out_of_quota")
+    assert "'openai'" in answer.error["message"]
+    assert b"sk-provi" not in answer.raw
+    assert answer.headers["x-should-retry"] == "false"
+    assert "retry-after" not in answer.headers
+    _given_back(world, "upstream_out_of_quota")
+    assert world.event().attempts[-1]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("invalid_api_key", 502), ("insufficient_quota", 503)],
+)
+def test_a_stream_that_begins_with_an_error_about_our_account_tells_none_of_it(
+    world: World, serve: Serve, code: str, told: int
+) -> None:
+    event = json.dumps({"error": {"message": LEAK, "code": code}})
+    world.upstream.behave(
+        raw=f"data: {event}\n\n".encode(), headers={"content-type": "text/event-stream"}
+    )
+    gateway = serve()
+
+    answer = gateway.chat(world.key, stream=True)
+
+    assert answer.status == told
+    assert b"sk-provi" not in answer.raw
+
+
+def test_a_403_about_the_prompt_is_the_callers(world: World, serve: Serve) -> None:
+    error = {"error": {"message": "Your input was flagged", "code": 403, "metadata": {}}}
+    world.upstream.behave(status=403, error=error)
+    gateway = serve()
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.status, answer.json) == (403, error)
 
 
 def test_an_error_in_another_shape_is_put_into_ours(world: World, serve: Serve) -> None:

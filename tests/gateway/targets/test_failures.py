@@ -18,7 +18,7 @@ def _error(**fields: str) -> bytes:
     ("status", "kind"),
     [
         (400, Failure.FINAL),
-        (401, Failure.USELESS),
+        (401, Failure.UNAUTHORIZED),
         (402, Failure.OUT_OF_QUOTA),
         (403, Failure.FINAL),
         (404, Failure.FINAL),
@@ -57,6 +57,20 @@ def test_the_status_says_what_kind_of_failure_it_is(status: int, kind: Failure) 
 )
 def test_an_account_without_money_is_no_rate_limit(status: int, body: bytes) -> None:
     assert of_answer(status, body) is Failure.OUT_OF_QUOTA
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, b""),
+        (403, _error(type="permission_error")),
+        (403, _error(code="unsupported_country_region_territory")),
+        (403, _error(type="theirs", message="The API key may not do this.")),
+        (200, _error(code="invalid_api_key")),
+    ],
+)
+def test_a_refusal_of_our_own_key_is_told_apart(status: int, body: bytes) -> None:
+    assert of_answer(status, body) is Failure.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"error": "text"}', b'{"error": null}'])
