@@ -29,6 +29,7 @@ from gateway.proxy.measuring import Gauges
 from gateway.proxy.paying import Paying
 from gateway.proxy.route import Route
 from gateway.proxy.routes import all_routes
+from gateway.proxy.routes.messages_errors import error_body
 from gateway.proxy.running import LAST_SECONDS, Running
 from gateway.proxy.spending import SpendingBook
 from gateway.proxy.stages import Stage
@@ -153,11 +154,17 @@ class Application:
         try:
             await self._dispatch(exchange)
         except Rejected as rejected:
-            route = self.routes.get(exchange.path)
-            body = route.error_body(rejected) if route is not None else rejected.body()
+            body = self._error_body(exchange, rejected)
             await exchange.answer(rejected.status, rejected.headers(), body)
         except ClientGone:
             return
+
+    def _error_body(self, exchange: Exchange, rejected: Rejected) -> bytes:
+        """In the shape of the route; where there is none, in that of the client's API."""
+        route = self.routes.get(exchange.path)
+        if route is not None:
+            return route.error_body(rejected)
+        return error_body(rejected) if exchange.speaks_anthropic else rejected.body()
 
     async def _dispatch(self, exchange: Exchange) -> None:
         path, method = exchange.path, exchange.method

@@ -108,6 +108,7 @@ class Call:
         self._held = False
         self._closed = False
         self.event = self._new_event()
+        exchange.request_id = self.event.id
 
     def _new_event(self) -> Event:
         caller = self.caller

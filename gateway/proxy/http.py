@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from gateway.proxy import errors
+from keeptrusts.lib import ids
 
 MAX_BODY = 10 * 1024 * 1024
 BODY_SECONDS = 60.0
 """For a whole request body to arrive."""
 READ_SECONDS = 60.0
 """A client that takes nothing for so long is taken for one that has left."""
+
+MESSAGES = "/v1/messages"
+"""Everything below it is Anthropic's."""
 
 Header = tuple[bytes, bytes]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,16 +33,24 @@ class ClientStalled(Exception):
 class Exchange:
     """The client's side of one request. Sending to a client that has left does nothing."""
 
-    __slots__ = ("_receive", "_send", "complete", "headers", "method", "path", "started")
+    __slots__ = (
+        "_receive", "_send", "complete", "headers", "method", "path", "request_id", "started",
+    )  # fmt: skip
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_id = ""
         self.started = False
         self.complete = False
         self._receive = receive
         self._send = send
+
+    @property
+    def speaks_anthropic(self) -> bool:
+        """Whether the client is one of Anthropic's API, by what it asks for or how."""
+        return self.path.startswith(MESSAGES) or b"anthropic-version" in self.headers
 
     async def body(self) -> bytes:
         """The request body; raises 413 for a long one, 408 for a slow one, ``ClientGone`` where it
@@ -84,8 +96,14 @@ class Exchange:
         await self.finish(body)
 
     async def start(self, status: int, headers: list[Header]) -> None:
-        """Status and headers of an answer that comes in parts."""
+        """Status and headers of an answer that comes in parts; the request id is added, under the
+        names that clients of the two APIs look for.
+        """
         self.started = True
+        request_id = (self.request_id or f"req_{ids.base32(ids.uuid7())}").encode()
+        headers.append((b"x-request-id", request_id))
+        if self.speaks_anthropic:
+            headers.append((b"request-id", request_id))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def part(self, body: bytes) -> None:

@@ -12,7 +12,6 @@ from tests.fakes.upstream import Gate
 from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import RunningGateway, chat, eventually
 from tests.gateway.waiting.crowds import MODEL, poor_team, usage_that_costs
-from wallets import revisions
 from wallets.models import Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
