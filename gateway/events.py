@@ -125,7 +125,8 @@ def write(pairs: Pairs) -> None:
 
 
 def _succeeded(event: Event) -> bool:
-    return event.verdict == DecisionEvent.Verdict.ALLOW
+    """An answer from the cache is one too: its key has been used."""
+    return event.verdict in (DecisionEvent.Verdict.ALLOW, DecisionEvent.Verdict.CACHED)
 
 
 def insert(found: Iterable[Event], using: BaseDatabaseWrapper | None = None) -> None:

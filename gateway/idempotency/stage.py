@@ -66,7 +66,9 @@ class Idempotency:
 
     def _own(self, call: Call, owned: OwnedKey) -> None:
         call.event.carry(owned)
-        call.record_for(Keeping(self._seal, owned))
+        keeping = Keeping(self._seal, owned)
+        call.record_for(keeping)
+        call.at_found.append(keeping.found)
         call.at_end.append(lambda _: self._registry.ended(owned))
 
     def _answer(self, outcome: Outcome, key: str) -> Found:
@@ -96,6 +98,10 @@ class Keeping:
         """The event takes the answer into the transaction of the settle."""
         if len(recorded.body) <= MAX_ANSWER:
             self._owned.answer = self._seal.close(recorded.pack(), self._owned.key.encode())
+
+    def found(self, call: Call, found: Found) -> None:
+        """The cache had the answer: it is the key's own from now on."""
+        self.settling(call, found.recorded)
 
     def settled(self, call: Call, recorded: Recorded) -> None:
         """It is written already."""

@@ -4,8 +4,10 @@ import json
 import socket
 
 import pytest
+from django.core.cache import caches
 from django.db import OperationalError
 
+from gateway.cache.shelf import ALIAS
 from gateway.idempotency.stage import Idempotency
 from gateway.models import DecisionEvent, IdempotentCall
 from tests import factories
@@ -84,6 +86,23 @@ def test_another_body_with_the_same_key_is_refused(world: World, serve: Serve, a
     assert len(world.upstream.requests) == 1
     assert world.wallet.total_spent == 17_100
     assert world.event(verdict="error").reason_code == "idempotency_key_reused"
+
+
+def test_a_hit_of_the_cache_uses_its_key_up(world: World, serve: Serve, ask: Ask) -> None:
+    gateway = serve(cache={"enabled": True, "fabric_scope": "team"})
+    ask(gateway, "first")
+    eventually(lambda: not len(gateway.application.stages[-1]._flights), what="it is kept")  # type: ignore[attr-defined]
+    hit = ask(gateway, "second")
+    caches[ALIAS].clear()
+
+    again, other = ask(gateway, "second"), ask(gateway, "second", temperature=0.5)
+
+    assert hit.headers["x-keeptrusts-cache"] == "hit"
+    assert (again.status, again.raw) == (200, hit.raw)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (other.status, other.error["code"]) == (422, "idempotency_key_reused")
+    assert len(world.upstream.requests) == 1
+    assert world.wallet.total_spent == 17_100
 
 
 def test_while_one_runs_another_is_told_to_come_back(world: World, serve: Serve, ask: Ask) -> None:
