@@ -80,7 +80,7 @@ class Paying:
         call.held_by(result)
         call.event.hold = result.amount
         if plan is not None:
-            call.slices = slices.Growing(call, plan, self._room)
+            call.slices = slices.Growing(call, plan, self._room, self._ticket_of_cut)
 
     async def _decided(self, call: Call, operation: Reserve) -> Result:
         """The ledger's answer, after waiting where the settings allow it; never unavailable."""
@@ -119,37 +119,33 @@ class Paying:
 
     def _note_waiter(self, call: Call, operation: Reserve, result: Result) -> None:
         if result.reason == "exhausted":
-            shortage = _shortage(call, operation, result.balance)
+            shortage = _shortage(call, operation.amount, result.balance)
             self._tickets.note(replace(shortage, waiter=operation.id))
 
     async def _without(self, call: Call, operation: Reserve, refusal: Refused) -> None:
         """No hold: the request goes on unpaid where the policy lets it, else it is refused."""
-        short = isinstance(refusal, InsufficientFunds)
-        warns = short and call.caller.settings.on_exhausted == "warn"
-        if warns and await self._warned(call, operation, refusal):
-            return
+        warns = call.caller.settings.on_exhausted == "warn"
+        if warns and isinstance(refusal, InsufficientFunds):
+            if await self._warned(call, operation, refusal):
+                return
         if operation.attachment is not None:
             call.refused(refusal.status, refusal.code)
         raise await self._told(call, operation, refusal)
 
-    async def _warned(self, call: Call, operation: Reserve, refusal: Refused) -> bool:
+    async def _warned(self, call: Call, operation: Reserve, refusal: InsufficientFunds) -> bool:
         """Hold what there is and write the rest off; False where that would be too much."""
         assert call.admission is not None
-        balances: dict[int, int] = refusal.details["balances"]
-        richest = max(operation.candidates, key=lambda c: balances.get(c.wallet.id, 0))
-        available = min(max(0, balances.get(richest.wallet.id, 0)), call.admission.worst)
-        if not await unpaid.allowed(call, call.admission.worst - available):
+        worst = call.admission.worst
+        part = unpaid.what_there_is(operation, refusal, worst)
+        if not await unpaid.allowed(call, worst - (part.amount if part is not None else 0)):
             return False
-        if available:
-            part = replace(
-                operation, amount=available, prefers=0, candidates=(richest,), waiting=None
-            )
+        if part is not None:
             result = await self._decided_at_once(call, part)
             if result.ok:
                 call.held_by(result)
                 call.event.hold = result.amount
                 return True
-            if not await unpaid.allowed(call, available):
+            if not await unpaid.allowed(call, worst):
                 return False
         call.not_held()
         call.event.hold = 0
@@ -165,7 +161,7 @@ class Paying:
         shortage, dismissed = None, False
         if isinstance(refusal, InsufficientFunds):
             own = operation.candidates[0].wallet.id
-            shortage = _shortage(call, operation, refusal.details["balances"].get(own, 0))
+            shortage = _shortage(call, operation.amount, refusal.details["balances"].get(own, 0))
             dismissed = refusal.details.get("dismissed", False)
             if not dismissed:
                 self._tickets.note(shortage)
@@ -176,6 +172,16 @@ class Paying:
             ask = self._tickets.dismissed if dismissed else self._tickets.ticket_of
             refusal.details["ticket"] = await ask(shortage)
         return refusals.of(call, refusal, spending)
+
+    async def _ticket_of_cut(self, call: Call, refusal: InsufficientFunds) -> str | None:
+        """A stream ends in the middle: what was missing for the worst case of its answer."""
+        assert call.admission is not None and call.caller.wallet is not None
+        own = call.caller.wallet.id
+        held = call.held if call.paying == own else 0
+        balance = refusal.details["balances"].get(own, 0) + held
+        shortage = _shortage(call, call.admission.worst, balance)
+        self._tickets.note(shortage)
+        return await self._tickets.ticket_of(shortage)
 
 
 def _hold(call: Call, plan: slices.Steps | None) -> Reserve:
@@ -191,8 +197,8 @@ def _hold(call: Call, plan: slices.Steps | None) -> Reserve:
     return operation
 
 
-def _shortage(call: Call, operation: Reserve, balance: int) -> Shortage:
-    """What the caller's own wallet is short of, for its ticket."""
+def _shortage(call: Call, needed: int, balance: int) -> Shortage:
+    """What the caller's own wallet is short of where ``needed`` was asked for, for its ticket."""
     wallet = call.caller.wallet
     assert wallet is not None
     return Shortage(
@@ -200,8 +206,8 @@ def _shortage(call: Call, operation: Reserve, balance: int) -> Shortage:
         team_id=call.caller.team.id,
         user_id=wallet.user_id,
         wallet_id=wallet.id,
-        needed=operation.amount,
-        missing=max(0, operation.amount - max(0, balance)),
+        needed=needed,
+        missing=max(0, needed - max(0, balance)),
         request_id=call.id,
         at=call.now,
     )

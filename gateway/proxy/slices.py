@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from gateway.pricing import Usage, worst_case_nanos
 from gateway.proxy import admission, errors, refusals, unpaid
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Blocked, Rejected
+from gateway.proxy.meter import Meter
 from gateway.proxy.route import Stream
-from gateway.tokens import counters
 from gateway.waiting.places import Place
 from gateway.waiting.room import Room
 from keeptrusts.lib import ids, money
@@ -109,13 +109,18 @@ def steps(call: Call) -> Steps | None:
     return found
 
 
+TicketOf = Callable[[Call, InsufficientFunds], Awaitable[str | None]]
+"""Has the shortage that ends a stream written down, and answers the id of its cost ticket."""
+
+
 class Growing:
     """The hold of one stream. Its methods belong to the stream's task."""
 
-    def __init__(self, call: Call, plan: Steps, room: Room) -> None:
+    def __init__(self, call: Call, plan: Steps, room: Room, ticket: TicketOf) -> None:
         self._call = call
         self._plan = plan
         self._room = room
+        self._ticket = ticket
         self._covered = plan.slice
         self._meter = Meter(call)
         self._extending: asyncio.Task[Refused | None] | None = None
@@ -134,16 +139,19 @@ class Growing:
         if self._extending is None:
             self._extending = asyncio.create_task(self._extend(delivered))
         try:
-            return await self._covering(delivered)
+            return await self._covering(stream, delivered)
         except Rejected as ended:
             # A wait that was ended from outside: what has been delivered is paid for.
             return ended
 
-    async def _covering(self, delivered: int) -> Rejected | None:
+    async def _covering(self, stream: Stream, delivered: int) -> Rejected | None:
         while delivered > self._covered:
             refusal = await self._extended(delivered)
-            if refusal is not None:
+            if refusal is None:
+                continue
+            if not (isinstance(refusal, InsufficientFunds) and self._meter.tighten(stream)):
                 return await self._without(refusal)
+            delivered = min(self._meter.bound(stream, self._covered), self._plan.most)
         if self._extending is not None and self._extending.done() and not self._failed():
             self._extending = None
         return None
@@ -159,8 +167,7 @@ class Growing:
         await asyncio.wait((self._extending,))
         refusal, self._extending = self._extending.result(), None
         if isinstance(refusal, InsufficientFunds) and delivered > self._covered:
-            # The last of the wallet may just do for what has come.
-            refusal = await self._extend_to(delivered, waits=False)
+            refusal = await self._extend_to_the_last(delivered, refusal)
         if isinstance(refusal, InsufficientFunds):
             return await self._move(delivered, refusal)
         return refusal
@@ -175,6 +182,16 @@ class Growing:
         if isinstance(refusal, InsufficientFunds) and least < best:
             return await self._extend_to(least, waits=True)
         return refusal
+
+    async def _extend_to_the_last(self, delivered: int, refusal: Refused) -> Refused | None:
+        """All that is left of the wallet, less than a slice: it may just do for what has come."""
+        left = refusal.details["balances"].get(self._call.paying, 0)
+        tokens = min(
+            self._plan.covered_by(self._call.held + max(0, left)), delivered + self._plan.slice
+        )
+        if tokens > delivered and await self._extend_to(tokens, waits=False) is None:
+            return None
+        return await self._extend_to(delivered, waits=False)
 
     async def _extend_to(self, tokens: int, *, waits: bool) -> Refused | None:
         call = self._call
@@ -314,46 +331,13 @@ class Growing:
                 self._free = True
                 return None
         call.most = call.held
+        if isinstance(refusal, InsufficientFunds):
+            refusal.details["ticket"] = await self._ticket(call, refusal)
         return cut(call, refusal)
 
     def _stop(self, _: Call) -> None:
         if self._extending is not None:
             self._extending.cancel()
-
-
-class Meter:
-    """An upper bound of the completion tokens a stream has delivered.
-
-    Between two counts every byte counts as a token: text is counted once it could matter, and only
-    what is new of it.
-    """
-
-    def __init__(self, call: Call) -> None:
-        admitted = call.admission
-        assert admitted is not None
-        self._call = call
-        self._counter = counters.bounding(call.event.model, official=admitted.target.official)
-        self._stream: Stream | None = None
-        self._read = 0
-        self._prompt: int | None = None
-        self.counted = 0
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Of the request, as near to the truth as is known."""
-        if self._prompt is None:
-            self._prompt = self._call.route.count_prompt(self._call.request, self._call.event.model)
-        return self._prompt
-
-    def bound(self, stream: Stream, free: int) -> int:
-        """At most so many tokens; exact work is done only where they may be more than ``free``."""
-        if stream is not self._stream:
-            self._stream, self._read, self.counted = stream, 0, 0
-        size = stream.size()
-        if self.counted + size - self._read > free:
-            self.counted += self._counter.text(stream.fresh())
-            self._read = size
-        return self.counted + size - self._read
 
 
 def cut(call: Call, refusal: Refused) -> Rejected:
@@ -363,6 +347,13 @@ def cut(call: Call, refusal: Refused) -> Rejected:
         call.stream.usage if call.stream else None, call.stream.text if call.stream else str
     )
     charged = min(call.cost_of(usage), call.held)
+    balance = refusal.details.get("balances", {}).get(call.paying)
     message = f"{told.message}: the answer ends here; {money.token(charged)} USD were charged."
     details = {**(told.details or {}), "charged": refusals.dollars(charged)}
+    if balance is not None:
+        paying = call.snapshot.wallets[call.paying or 0]
+        after = balance + call.held - charged
+        details |= {
+            "wallet": paying.public_id, "scope": paying.scope, "balance": refusals.dollars(after),
+        }  # fmt: skip
     return Blocked(told.status, message, code=told.code, details=details)

@@ -1,6 +1,7 @@
 """Holds of streams that grow with the answer, on the wallets that may pay for them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from tests.gateway.conftest import Serve, World
 from tests.gateway.serving import Answer, chat, eventually
 from tests.gateway.waiting.crowds import MODEL, poor_team, usage_that_costs, worst_case
 from wallets import sweeper, verification
-from wallets.models import Entry, Reservation, Waiter, Wallet
+from wallets.models import CostTicket, Entry, Reservation, Waiter, Wallet
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
@@ -195,7 +196,6 @@ def test_a_stream_nobody_pays_for_any_more_is_cut_and_told_its_charge(
     assert error["code"] == "insufficient_balance"
     text = _texts(answer)
     assert TEXT.startswith(text)
-    assert len(text) <= 600
     event = world.event()
     assert (event.verdict, event.reason_code) == ("error", "insufficient_balance")
     assert event.written_off == 0
@@ -278,3 +278,47 @@ def test_a_sweep_charges_what_the_last_extension_had_counted(world: World, serve
         assert report.charged >= checkpoint >= 256 * OUT
         gate.open()
         assert asked.result().status == 200
+
+
+ENGLISH = (" answer",) * 400
+"""2,800 bytes and 400 tokens: with the margin, an eighth and 64, they are taken for 514."""
+
+
+def test_a_stream_of_an_unknown_tokenizer_is_not_cut_by_its_bytes(
+    world: World, serve: Serve
+) -> None:
+    own = _prompt(world) + 600 * OUT
+    poor_team(world, own)
+    usage, cost = usage_that_costs(14, 400)
+    world.upstream.behave(words=ENGLISH, usage=usage)
+    gateway = serve(cost_tracking={"contention_wait_seconds": 0.2})
+
+    answer = _stream(gateway, world.key)
+
+    assert (_texts(answer), _error(answer)) == ("".join(ENGLISH), {})
+    event = world.event()
+    assert (event.verdict, event.cost, event.written_off) == ("allow", cost, 0)
+    assert own - OUT <= event.hold <= own
+    assert (world.wallet.posted, world.wallet.reserved) == (own - cost, 0)
+    assert not CostTicket.objects.exists()
+    assert verification.verify().problems == []
+
+
+def test_a_stream_that_is_cut_says_what_is_left_and_has_a_ticket(
+    world: World, serve: Serve
+) -> None:
+    own = _prompt(world) + 600 * OUT
+    poor_team(world, own)
+    world.upstream.behave(words=ENGLISH * 2, usage=None)
+    gateway = serve(cost_tracking={"contention_wait_seconds": 0.2})
+
+    details = _error(_stream(gateway, world.key))["details"]
+
+    event, ticket = world.event(), CostTicket.objects.get()
+    assert details["ticket"] == ticket.public_id
+    assert money.nanos(Decimal(str(details["charged"]))) == event.cost
+    assert money.nanos(Decimal(str(details["balance"]))) == world.wallet.posted
+    assert details["wallet"] == world.wallet.public_id
+    assert (event.written_off, world.wallet.total_spent) == (0, event.cost)
+    assert (ticket.needed, ticket.missing) == (worst_case(world), worst_case(world) - own)
+    assert ticket.recent == [event.id]
