@@ -55,7 +55,7 @@ def _tokens(receipt: Receipt) -> Iterator[str]:
         return
     for line in calculation["lines"]:
         name = line["token_class"].replace("_", " ")
-        rate, cost = line["usd_per_1k_tokens"], line["cost"]
+        rate, cost = output.plain(line["usd_per_1k_tokens"]), output.plain(line["cost"])
         yield f"{name}: {line['tokens']:,} at ${rate} / 1K = ${cost}"
 
 

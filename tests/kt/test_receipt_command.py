@@ -7,7 +7,7 @@ from tests.kt.conftest import Kt
 from tests.kt.fake_api import FakeApi
 from tests.kt.test_api_commands import event, page
 
-LINE = {"token_class": "input", "tokens": 14, "usd_per_1k_tokens": "0.00015", "cost": "0.0000021"}
+LINE = {"token_class": "input", "tokens": 14, "usd_per_1k_tokens": 0.00015, "cost": 0.0000021}
 RECEIPT: dict[str, Any] = event(
     1,
     team_id="team_engineering", user_id=None, key_id="key_1", provider="openai", status=200,
