@@ -1,7 +1,8 @@
-"""The stage that shows prompts to the target's ``/moderations`` and acts on what it says.
+"""The stage that shows prompts to a target's ``/moderations`` and acts on what it says.
 
-One call answers all policies. It is not charged to anybody's wallet: a policy is the operator's
-choice; the event says that it was made. Without a policy nothing happens here.
+The targets that may serve the request are asked in their order, until one can say. One call of each
+answers all policies. It is not charged to anybody's wallet: a policy is the operator's choice; the
+event says that it was made. Without a policy nothing happens here.
 """
 
 import asyncio
@@ -31,8 +32,22 @@ UNAVAILABLE, CLOSED, FILTERED = (
 )  # fmt: skip
 
 
+NONE_SECONDS = 300.0
+"""A target that has no moderations is not asked for them again for so long."""
+_NO_SUCH_ROUTE = frozenset(
+    (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+)
+NO_MODERATIONS = "no_moderations"
+RETRY_SECONDS = 5
+_NOT_NOW = "The content filter cannot be asked now, and requests may not pass without it."
+
+
 class Unavailable(Exception):
     """Nobody could say; the message says why, in a word."""
+
+
+class NoModerations(Unavailable):
+    """Nobody who may be asked has moderations: it stays so until somebody changes the policy."""
 
 
 class ContentFiltering:
@@ -40,6 +55,7 @@ class ContentFiltering:
 
     def __init__(self, provider: Upstream) -> None:
         self._upstream = provider
+        self._without: dict[tuple[str, str], float] = {}
 
     async def start(self) -> None:
         """Nothing to open: the session is the provider's."""
@@ -52,31 +68,48 @@ class ContentFiltering:
         policies = call.snapshot.policy.document.policies
         if not policies or call.route.name == MODERATIONS:
             return
-        target, begun = call.targets[0], time.monotonic()
-        details: dict[str, Any] = {"target": target.id, "charged": False}
+        begun = time.monotonic()
+        details: dict[str, Any] = {"target": call.targets[0].id, "charged": False}
         call.event.details["moderation"] = details
         try:
-            categories = await self._categories(call, target)
+            categories = await self._first(call, details)
         except Unavailable as error:
             details["unavailable"] = str(error)
-            _unavailable(call, policies)
+            _unavailable(call, policies, error)
             return
         finally:
             details["took_ms"] = int((time.monotonic() - begun) * 1000)
         details["categories"] = sorted(categories)
         _act(call, verdict.findings(policies, categories))
 
-    async def _categories(self, call: Call, target: Target) -> frozenset[str]:
-        """What is flagged in the prompt; raises ``Unavailable``."""
+    async def _first(self, call: Call, details: dict[str, Any]) -> frozenset[str]:
+        """What the first target that can say finds flagged; raises ``Unavailable``."""
         try:
             shown = texts.texts_of(call.request)
-            if not shown:
-                return frozenset()
+        except Unreadable as error:
+            raise Unavailable("unreadable") from error
+        if not shown:
+            return frozenset()
+        last: Unavailable = NoModerations(NO_MODERATIONS)
+        for target in call.targets:
+            key = target.id, target.base_url
+            if time.monotonic() < self._without.get(key, 0.0):
+                continue
+            details["target"] = target.id
+            try:
+                return await self._categories(call, target, shown)
+            except NoModerations:
+                self._without[key] = time.monotonic() + NONE_SECONDS
+            except Unavailable as error:
+                last = error
+        raise last
+
+    async def _categories(self, call: Call, target: Target, shown: list[str]) -> frozenset[str]:
+        """What is flagged in the prompt; raises ``Unavailable``."""
+        try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 body = await self._ask(target, shown, call.exchange.headers)
             return verdict.flagged(orjson.loads(body))
-        except Unreadable as error:
-            raise Unavailable("unreadable") from error
         except TimeoutError as error:
             raise Unavailable("timeout") from error
         except UpstreamFailure as error:
@@ -89,6 +122,8 @@ class ContentFiltering:
         async with self._upstream.post(
             target, PATH, body, headers, streamed=False, sent=_unnoticed
         ) as response:
+            if response.status in _NO_SUCH_ROUTE:
+                raise NoModerations(NO_MODERATIONS)
             if response.status != HTTPStatus.OK:
                 raise Unavailable(f"status_{response.status}")
             return await upstream.whole(response, target)
@@ -98,19 +133,34 @@ def _unnoticed() -> None:
     """A moderation that went out is no request of the caller's: nobody pays for it."""
 
 
-def _unavailable(call: Call, policies: list[ContentFilter]) -> None:
+def _unavailable(call: Call, policies: list[ContentFilter], error: Unavailable) -> None:
     """Open for policies that flag, closed for those that block."""
     call.event.flags.append(UNAVAILABLE)
     closed = next((policy for policy in policies if policy.action == "block"), None)
-    if closed is not None:
-        raise Blocked(
-            503,
-            "The content filter cannot be asked now, and requests may not pass without it.",
-            code=CLOSED,
-            kind="service_unavailable",
-            retry_after=5,
-            details={"policy": closed.name},
-        )
+    if closed is None:
+        return
+    lasting = isinstance(error, NoModerations)
+    message = _nobody(call, closed) if lasting else _NOT_NOW
+    rejected = Blocked(
+        503,
+        message,
+        code=CLOSED,
+        kind="service_unavailable",
+        retry_after=None if lasting else RETRY_SECONDS,
+        details={"policy": closed.name},
+    )
+    rejected.retry = not lasting
+    raise rejected
+
+
+def _nobody(call: Call, policy: ContentFilter) -> str:
+    """What is to be configured."""
+    targets = ", ".join(f"'{target.id}'" for target in call.targets)
+    return (
+        f"The policy '{policy.name}' blocks by content, and no target of the model "
+        f"'{call.event.model}' has moderations (asked: {targets}). Add a target with "
+        "/moderations that serves the model, or set the action of the policy to flag."
+    )
 
 
 def _act(call: Call, found: list[Finding]) -> None:

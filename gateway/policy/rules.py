@@ -18,6 +18,7 @@ from gateway.policy.source import Path
 Broken = tuple[Path, str, str, Severity]
 """Where, what is wrong, a suggestion (may be empty), and how bad it is."""
 
+ANTHROPIC = "anthropic"
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 WHOLE = 100
 """Percent of a budget."""
@@ -59,6 +60,7 @@ def broken(
             yield from _group_team(group, path, known.teams)
     yield from _group_secrets_differ(document, environ)
     yield from _cost_tracking(document)
+    yield from _content_filters(document)
     yield from _api(document, environ)
 
 
@@ -204,6 +206,20 @@ def _cost_tracking(document: PolicyDocument) -> Iterator[Broken]:
         if seen.setdefault(alert.threshold_percent, alert.action) != alert.action:
             place: Path = ("cost_tracking", "budget_alerts", index, "threshold_percent")
             yield place, f"duplicate threshold {percent(alert)} with another action", "", WARNING
+
+
+def _content_filters(document: PolicyDocument) -> Iterator[Broken]:
+    """A filter that blocks refuses everything where nobody can be asked."""
+    if any(target.provider != ANTHROPIC for target in document.providers.targets):
+        return
+    for index, policy in enumerate(document.policies):
+        if policy.action == "block":
+            message = (
+                "block refuses every request: all targets are of kind anthropic, "
+                "which has no moderations"
+            )
+            hint = "add a target with /moderations that serves the same models, or use flag"
+            yield ("policies", index, "action"), message, hint, WARNING
 
 
 def _alert(alert: BudgetAlert, path: Path) -> Iterator[Broken]:

@@ -2,13 +2,15 @@
 
 import json
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gateway.models import DecisionEvent
+from tests.fakes.upstream import FakeUpstream
 from tests.gateway.conftest import Serve, World
-from wallets.models import Reservation
+from wallets.models import Reservation, Stop
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
@@ -103,9 +105,7 @@ def test_several_policies_need_one_call(world: World, serve: Serve) -> None:
 @pytest.mark.parametrize(
     "behaviour",
     [
-        pytest.param({"status": 404, "error": {"error": {"message": "no"}}}, id="not there"),
-        pytest.param({"status": 405, "error": {}}, id="wrong method"),
-        pytest.param({"status": 501, "error": {}}, id="not implemented"),
+        pytest.param({"status": 401, "error": {}}, id="not allowed"),
         pytest.param({"status": 500, "error": {}}, id="broken"),
         pytest.param({"raw": b"<html>"}, id="garbage"),
         pytest.param({"raw": b'{"results": []}'}, id="empty"),
@@ -134,10 +134,127 @@ class TestWhereNobodyCanSay:
 
         assert (answer.status, answer.error["code"]) == (503, "content_filter_unavailable")
         assert answer.headers["retry-after"] == "5"
+        assert "x-should-retry" not in answer.headers
         assert _paths(world) == ["/v1/moderations"]
         event = world.event()
         assert (event.verdict, event.reason_code) == ("block", "content_filter_unavailable")
         assert event.flags == ["moderation_unavailable"]
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+class TestWhereNobodyHasModerations:
+    """The only target has no such route."""
+
+    def test_a_policy_that_blocks_says_what_to_configure(
+        self, world: World, serve: Serve, status: int
+    ) -> None:
+        world.upstream.once(status=status, error={"error": {"message": "no"}})
+        gateway = serve(policies=[_policy("block", "hate", name="no-hate")])
+
+        answer = gateway.chat(world.key)
+
+        assert (answer.status, answer.error["code"]) == (503, "content_filter_unavailable")
+        assert answer.error["message"] == (
+            "The policy 'no-hate' blocks by content, and no target of the model 'gpt-4o-mini' has "
+            "moderations (asked: 'openai'). Add a target with /moderations that serves the model, "
+            "or set the action of the policy to flag."
+        )
+        assert answer.headers["x-should-retry"] == "false"
+        assert "retry-after" not in answer.headers
+        event = world.event()
+        assert (event.verdict, event.reason_code) == ("block", "content_filter_unavailable")
+        assert event.details["moderation"]["unavailable"] == "no_moderations"
+
+    def test_a_policy_that_flags_is_open_and_asks_but_once(
+        self, world: World, serve: Serve, status: int
+    ) -> None:
+        world.upstream.once(status=status, error={})
+        gateway = serve(policies=[_policy("flag", "hate")])
+
+        assert [gateway.chat(world.key).status for _ in range(2)] == [200, 200]
+
+        chats = ["/v1/chat/completions"] * 2
+        assert _paths(world) == ["/v1/moderations", *chats]
+        flags = DecisionEvent.objects.values_list("flags", flat=True)
+        assert list(flags) == [["moderation_unavailable"]] * 2
+
+
+def test_a_target_without_moderations_is_asked_again_after_some_minutes(
+    world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.moderation.stage.NONE_SECONDS", 0.0)
+    world.upstream.once(status=404, error={})
+    gateway = serve(policies=[_policy("block", "hate")])
+    assert gateway.chat(world.key).status == 503
+
+    world.upstream.once(raw=_answer(hate=False))
+
+    assert gateway.chat(world.key).status == 200
+
+
+@pytest.fixture
+def second() -> Iterator[FakeUpstream]:
+    with FakeUpstream() as server:
+        yield server
+
+
+def _both(world: World, second: FakeUpstream) -> dict[str, Any]:
+    """Two targets for every model: the second is asked when the first fails."""
+    first = {"id": "first", "provider": "openai", "base_url": world.upstream.url}
+    other = {"id": "second", "provider": "openai", "base_url": second.url, "priority": 1}
+    return {"targets": [first, other]}
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [{"status": 404, "error": {}}, {"status": 500, "error": {}}, {"raw": b"<html>"}],
+    ids=["has none", "broken", "garbage"],
+)
+def test_the_next_target_is_asked_where_the_first_cannot_say(
+    world: World, second: FakeUpstream, serve: Serve, behaviour: dict[str, Any]
+) -> None:
+    world.upstream.once(**behaviour)
+    second.once(raw=_answer(hate=False))
+    gateway = serve(providers=_both(world, second), policies=[_policy("block", "hate")])
+
+    assert gateway.chat(world.key).status == 200
+
+    assert _paths(world) == ["/v1/moderations", "/v1/chat/completions"]
+    assert [request.path for request in second.requests] == ["/v1/moderations"]
+    event = world.event()
+    assert (event.target, event.details["moderation"]["target"]) == ("first", "second")
+    assert event.flags == []
+
+
+def test_a_filter_that_is_only_unreachable_now_asks_for_patience(
+    world: World, second: FakeUpstream, serve: Serve
+) -> None:
+    world.upstream.once(status=500, error={})
+    second.once(status=404, error={})
+    gateway = serve(providers=_both(world, second), policies=[_policy("block", "hate")])
+
+    answer = gateway.chat(world.key)
+
+    assert (answer.error["code"], answer.headers["retry-after"]) == (
+        "content_filter_unavailable",
+        "5",
+    )
+    assert world.event().details["moderation"]["unavailable"] == "status_500"
+
+
+def test_a_stopped_provider_is_not_asked_for_moderations(
+    world: World, second: FakeUpstream, serve: Serve
+) -> None:
+    Stop.objects.create(
+        organization=world.organization, scope="provider", target="other", created_by="test"
+    )
+    targets = _both(world, second)
+    targets["targets"][1]["provider"] = "other"
+    world.upstream.once(status=404, error={})
+    gateway = serve(providers=targets, policies=[_policy("block", "hate")])
+
+    assert gateway.chat(world.key).status == 503
+    assert second.requests == []
 
 
 def test_a_provider_that_cannot_be_reached_cannot_say(world: World, serve: Serve) -> None:

@@ -127,6 +127,33 @@ def alerts(*steps: str) -> str:
     return f"{SMALL}cost_tracking:\n  budget_alerts:\n{lines}"
 
 
+BLOCK = "policies:\n  - {name: no-hate, type: content_filter, action: %s}\n"
+
+
+def test_a_filter_that_blocks_before_targets_without_moderations_is_warned_of(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "policy-config.yaml"
+    path.write_text(SMALL.replace("provider: openai", "provider: anthropic") + BLOCK % "block")
+
+    found = [str(problem) for problem in policy.lint(path, environ)]
+
+    assert [text.partition(": ")[2] for text in found if "moderations" in text] == [
+        "warning: block refuses every request: all targets are of kind anthropic, which has no "
+        "moderations (add a target with /moderations that serves the same models, or use flag)"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "action"), [("openai", "block"), ("anthropic", "flag")])
+def test_a_filter_that_can_be_asked_or_is_open_is_not_warned_of(
+    environ: dict[str, str], tmp_path: Path, kind: str, action: str
+) -> None:
+    path = tmp_path / "policy-config.yaml"
+    path.write_text(SMALL.replace("provider: openai", f"provider: {kind}") + BLOCK % action)
+
+    assert not [one for one in policy.lint(path, environ) if "moderations" in str(one)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
