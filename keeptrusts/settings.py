@@ -268,7 +268,15 @@ GATEWAY_MAX_REQUESTS = env.integer(
 GATEWAY_MAX_REQUESTS_PER_KEY = env.integer(
     "KEEPTRUSTS_GATEWAY_MAX_REQUESTS_PER_KEY", default=1_000, least=1, most=100_000
 )
-"""Requests of one key that one process serves at a time; more are refused with 429."""
+"""Requests of one person or consumer group that one process serves at a time; more are refused with
+429.
+"""
+GATEWAY_BODY_MEGABYTES = env.integer(
+    "KEEPTRUSTS_GATEWAY_BODY_MEGABYTES", default=512, least=40, most=65_536
+)
+"""MiB of request bodies that one process holds at a time; a quarter of it, for one person or group,
+has room for the longest body.
+"""
 
 # People
 

@@ -70,7 +70,9 @@ class Application:
         )
         self.watcher = Watcher(policy_path, on_change=self._changed)
         self.crowd = Crowd(
-            most=settings.GATEWAY_MAX_REQUESTS, most_per_key=settings.GATEWAY_MAX_REQUESTS_PER_KEY
+            most=settings.GATEWAY_MAX_REQUESTS,
+            most_per_key=settings.GATEWAY_MAX_REQUESTS_PER_KEY,
+            most_bytes=settings.GATEWAY_BODY_MEGABYTES * 1024 * 1024,
         )
         self.gauges = Gauges(
             running=self.running,
@@ -202,16 +204,16 @@ class Application:
     async def _complete(self, exchange: Exchange, route: Route) -> None:
         """Hand the request to a task of its own and stay with the client until either ends."""
         snapshot, caller = self._identify(exchange)
-        who = self.crowd.enter(caller)
+        place = self.crowd.enter(caller)
         try:
-            body = await exchange.body()
+            body = await exchange.body(lambda size: self.crowd.hold(place, size))
         except BaseException:
-            self.crowd.leave(who)
+            self.crowd.leave(place)
             raise
         self.budgets.seen(caller.team.id)
         call = Call(exchange, route, snapshot, caller, body, self.settlement)
         task = self.running.begin(call)
-        task.add_done_callback(lambda _: self.crowd.leave(who))
+        task.add_done_callback(lambda _: self.crowd.leave(place))
         attendant = asyncio.current_task()
         task.add_done_callback(lambda _: _abandon(exchange, attendant))
         try:

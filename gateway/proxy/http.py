@@ -20,6 +20,8 @@ MESSAGES = "/v1/messages"
 Header = tuple[bytes, bytes]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Hold = Callable[[int], None]
+"""Takes room for so many more bytes of a body, or raises."""
 
 
 class ClientGone(Exception):
@@ -52,20 +54,22 @@ class Exchange:
         """Whether the client is one of Anthropic's API, by what it asks for or how."""
         return self.path.startswith(MESSAGES) or b"anthropic-version" in self.headers
 
-    async def body(self) -> bytes:
+    async def body(self, hold: Hold) -> bytes:
         """The request body; raises 413 for a long one, 408 for a slow one, ``ClientGone`` where it
-        never ends.
+        never ends, and what ``hold`` raises, which is told of bytes before they are kept.
         """
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                return await self._body()
+                return await self._body(hold)
         except TimeoutError:
             raise errors.too_slow(BODY_SECONDS) from None
 
-    async def _body(self) -> bytes:
+    async def _body(self, hold: Hold) -> bytes:
         length = self.headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > MAX_BODY:
+        held = int(length) if length.isdigit() else 0
+        if held > MAX_BODY:
             raise errors.too_large(MAX_BODY)
+        hold(held)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -73,16 +77,15 @@ class Exchange:
             if message["type"] == "http.disconnect":
                 raise ClientGone
             part = message.get("body", b"")
-            if not message.get("more_body") and not parts:
-                if len(part) > MAX_BODY:
-                    raise errors.too_large(MAX_BODY)
-                return bytes(part)
-            parts.append(part)
             size += len(part)
             if size > MAX_BODY:
                 raise errors.too_large(MAX_BODY)
+            if size > held:
+                hold(size - held)
+                held = size
+            parts.append(part)
             if not message.get("more_body"):
-                return b"".join(parts)
+                return bytes(part) if len(parts) == 1 else b"".join(parts)
 
     async def gone(self) -> None:
         """Return when the client has left, or has its whole answer."""
