@@ -84,8 +84,9 @@ def test_the_sdk_reads_streamed_responses_of_the_real_model(real_model: str) -> 
         events = list(stream)
         final = stream.get_final_response()
     assert [event.sequence_number for event in events] == list(range(len(events)))
-    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
-    assert "".join(deltas) == final.output_text
+    deltas = [event for event in events if event.type == "response.output_text.delta"]
+    assert "".join(event.delta for event in deltas) == final.output_text
+    assert {(event.output_index, event.content_index) for event in deltas} == {(0, 0)}
     assert final.usage is not None
     assert 0 < final.usage.output_tokens <= 8
 
