@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import NoReturn
 
 from gateway.policy import Target
-from gateway.proxy import admission, budgets, errors, refusals
+from gateway.proxy import admission, budgets, errors, refusals, unpaid
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Rejected
 from gateway.proxy.spending import SpendingBook
 from wallets import cascade, limits
-from wallets.errors import Conflict, LedgerUnavailable, NotFound, Refused
+from wallets.errors import Conflict, InsufficientFunds, LedgerUnavailable, NotFound, Refused
 from wallets.ledger import CounterUse, Extend, Result
 
 LEDGER_SECONDS = 10.0
@@ -99,6 +99,8 @@ class Fallback:
         """Hold what is missing. Chosen before, for the hold says what it is for."""
         call = self._call
         self._choose(admitted)
+        if call.slices is not None and _costs_the_same(admitted, self._first):
+            return
         if admitted.hold <= call.held:
             # All it can cost here is held; slices would go by the first target's prices.
             call.slices = None
@@ -109,7 +111,10 @@ class Fallback:
             await self._reserve(admitted)
             return
         while admitted.hold > call.held:
-            await self._extend(admitted.hold - call.held)
+            refusal = await self._extend(admitted.hold - call.held)
+            if refusal is not None:
+                await self._extend_unpaid(admitted, refusal)
+                break
         # A stream whose hold would grow with it is held in full where it is not at home. Where that
         # was refused, it goes on growing at the target it comes back to.
         call.slices = None
@@ -120,12 +125,47 @@ class Fallback:
         operation = replace(admission.reserve(call, admitted), attachment=None)
         call.holding()
         result = await self._answer(call.settlement.submit(operation))
-        if result.refusal is not None:
+        if result.ok:
+            call.held_by(result)
+            return
+        call.not_held()
+        assert result.refusal is not None
+        refusal = result.refusal
+        part = None
+        if self._warns and isinstance(refusal, InsufficientFunds):
+            part = unpaid.what_there_is(operation, refusal, admitted.worst)
+        if part is not None and await unpaid.allowed(call, admitted.worst - part.amount):
+            call.holding()
+            result = await self._answer(call.settlement.submit(part))
+            if result.ok:
+                call.held_by(result)
+                call.event.hold = call.held
+                return
             call.not_held()
-            await self._refuse(result.refusal)
-        call.held_by(result)
+        await self._without(admitted, refusal)
 
-    async def _extend(self, amount: int) -> None:
+    @property
+    def _warns(self) -> bool:
+        return self._call.caller.settings.on_exhausted == "warn"
+
+    async def _extend_unpaid(self, admitted: Admission, refusal: Refused) -> None:
+        """What is left of the wallet, and the rest is written off where the policy lets it."""
+        call = self._call
+        if self._warns and isinstance(refusal, InsufficientFunds) and call.paying is not None:
+            left = max(0, refusal.details["balances"].get(call.paying, 0))
+            if left and await unpaid.allowed(call, admitted.worst - call.held - left):
+                await self._extend(left)
+        await self._without(admitted, refusal)
+
+    async def _without(self, admitted: Admission, refusal: Refused) -> None:
+        """No more is held: the request goes on, warned, where the policy lets it, else not here."""
+        call = self._call
+        short = isinstance(refusal, InsufficientFunds)
+        if not (short and self._warns and await unpaid.allowed(call, admitted.worst - call.held)):
+            await self._refuse(refusal)
+        call.event.hold = call.held
+
+    async def _extend(self, amount: int) -> Refused | None:
         """One part more. A part of which nobody knew whether it was held is answered as it is."""
         call = self._call
         operation = Extend(
@@ -138,9 +178,10 @@ class Fallback:
         )
         result = await self._answer(call.settlement.submit(operation))
         if result.refusal is not None:
-            await self._refuse(result.refusal)
+            return result.refusal
         call.parts += 1
         call.held_by(result)
+        return None
 
     def _counters(self) -> tuple[CounterUse, ...]:
         """Limits of the consumer, and caps on drawing from the wallet that pays."""
@@ -176,3 +217,10 @@ class Fallback:
         if refusals.is_about_money(refusal):
             month = await self._spending.of(self._call.caller.team.id)
         raise refusals.of(self._call, refusal, month)
+
+
+def _costs_the_same(one: Admission, other: Admission) -> bool:
+    """Whether a hold that grows by the prices of one target covers the other as well."""
+    if one.priced is None or other.priced is None:
+        return False
+    return one.priced.rates == other.priced.rates and one.worst == other.worst

@@ -124,10 +124,8 @@ class Paying:
 
     async def _without(self, call: Call, operation: Reserve, refusal: Refused) -> None:
         """No hold: the request goes on unpaid where the policy lets it, else it is refused."""
-        warns = call.caller.settings.on_exhausted == "warn"
-        if warns and isinstance(refusal, InsufficientFunds):
-            if await self._warned(call, operation, refusal):
-                return
+        if isinstance(refusal, InsufficientFunds) and await self._warned(call, operation, refusal):
+            return
         if operation.attachment is not None:
             call.refused(refusal.status, refusal.code)
         raise await self._told(call, operation, refusal)
@@ -135,6 +133,8 @@ class Paying:
     async def _warned(self, call: Call, operation: Reserve, refusal: InsufficientFunds) -> bool:
         """Hold what there is and write the rest off; False where that would be too much."""
         assert call.admission is not None
+        if call.caller.settings.on_exhausted != "warn":
+            return False
         worst = call.admission.worst
         part = unpaid.what_there_is(operation, refusal, worst)
         if not await unpaid.allowed(call, worst - (part.amount if part is not None else 0)):

@@ -1,27 +1,44 @@
 """Requests that go on though no wallet pays for all of them: ``warn``, and streams that finish."""
 
+from dataclasses import replace
+
 from gateway.proxy.call import WARNED, Call
 from gateway.waiting.allowance import Allowance
 from wallets import periods
+from wallets.errors import InsufficientFunds
+from wallets.ledger import Reserve
+
+
+class _AtEnd:
+    """Gives back what was set aside for a request and is not written off in the end."""
+
+    def __init__(self, call: Call) -> None:
+        organization = call.snapshot.organization
+        self.allowance = Allowance(
+            organization_id=organization.id,
+            team_id=call.caller.team.id,
+            on=periods.local(call.now, organization.zone).date(),
+            cap=call.caller.settings.write_off,
+        )
+
+    def __call__(self, call: Call) -> None:
+        self.allowance.used(max(0, (call.event.cost or 0) - call.held))
 
 
 async def allowed(call: Call, missing: int) -> bool:
     """Whether at most ``missing`` nano-dollars may be written off, by the cap of team and day.
 
-    Then they are set aside until the request ends, and its event is flagged.
+    Then they are set aside until the request ends, and its event is flagged. Asked again, with more
+    that is missing, only the difference is set aside.
     """
-    organization = call.snapshot.organization
-    allowance = Allowance(
-        organization_id=organization.id,
-        team_id=call.caller.team.id,
-        on=periods.local(call.now, organization.zone).date(),
-        cap=call.caller.settings.write_off,
-    )
-    if not await allowance.take(missing):
+    at_end = next((tell for tell in call.at_end if isinstance(tell, _AtEnd)), None)
+    ending = at_end or _AtEnd(call)
+    if not await ending.allowance.take(missing - ending.allowance.taken):
         return False
     if WARNED not in call.event.flags:
         call.event.flags.append(WARNED)
-    call.at_end.append(lambda call: allowance.used(max(0, (call.event.cost or 0) - call.held)))
+    if at_end is None:
+        call.at_end.append(ending)
     return True
 
 
@@ -30,3 +47,13 @@ async def may_finish(call: Call, missing: int) -> bool:
     settings = call.caller.settings
     finishes = settings.on_exhausted_stream == "finish" or settings.on_exhausted == "warn"
     return finishes and await allowed(call, missing)
+
+
+def what_there_is(operation: Reserve, refusal: InsufficientFunds, most: int) -> Reserve | None:
+    """The hold of what the richest of the wallets has, of ``most`` nano-dollars; None: nothing."""
+    balances: dict[int, int] = refusal.details["balances"]
+    richest = max(operation.candidates, key=lambda c: balances.get(c.wallet.id, 0))
+    available = min(max(0, balances.get(richest.wallet.id, 0)), most)
+    if not available:
+        return None
+    return replace(operation, amount=available, prefers=0, candidates=(richest,), waiting=None)

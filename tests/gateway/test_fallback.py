@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.models import DecisionEvent
+from gateway.models import DecisionEvent, WrittenOff
 from keeptrusts.lib import ids
 from tests import factories
 from tests.fakes.upstream import FakeUpstream
 from tests.gateway.conftest import Serve, World
-from tests.gateway.serving import Answer
+from tests.gateway.serving import Answer, eventually
 from tests.gateway.several import MODEL, NOT_THERE, Pair, attempts, price, settled
 from wallets import ledger
 from wallets.models import Entry, Limit, Reservation, Stop
@@ -217,6 +217,49 @@ def test_a_paid_fallback_of_a_free_model_is_refused_to_an_empty_wallet(down: Pai
     assert down.asked == (1, 0)
     assert not Reservation.objects.exists()
     assert DecisionEvent.objects.get().verdict == "block"
+
+
+@pytest.mark.parametrize("balance", [0, 5_000, 500_000], ids=["empty", "a little", "the first"])
+@pytest.mark.parametrize("times", [0, 1], ids=["free first", "paid first"])
+def test_a_fallback_is_only_warned_where_the_policy_warns(
+    down: Pair, balance: int, times: int
+) -> None:
+    _balance(down.world, f"{balance / 10**9:.9f}")
+    price("openai", times)
+    price("other", 100)
+    gateway = down.start(
+        cost_tracking={
+            "on_exhausted": "warn", "contention_wait_seconds": 0, "hold": "worst_case",
+            "default_max_output_tokens": 100,
+        }
+    )  # fmt: skip
+
+    answer = gateway.chat(down.world.key)
+
+    assert (answer.status, down.asked) == (200, (1, 1))
+    event = down.world.event()
+    assert (event.verdict, event.flags, event.target) == ("allow", ["warned"], "second")
+    assert (event.cost, event.written_off) == (100 * COST, 100 * COST - balance)
+    assert (down.world.wallet.posted, down.world.wallet.total_spent) == (0, balance)
+    eventually(lambda: WrittenOff.objects.get().amount == 100 * COST - balance)
+
+
+def test_a_warned_fallback_is_refused_above_the_cap_of_the_day(down: Pair) -> None:
+    _balance(down.world, "0.000005")
+    price("other", 100)
+    gateway = down.start(
+        cost_tracking={
+            "on_exhausted": "warn", "contention_wait_seconds": 0, "write_off_per_day": 0.005,
+            "default_max_output_tokens": 100,
+        }
+    )  # fmt: skip
+
+    answer = gateway.chat(down.world.key)
+
+    assert (answer.status, answer.error["code"]) == (402, "insufficient_balance")
+    assert down.asked == (1, 0)
+    eventually(lambda: WrittenOff.objects.get().amount == 0)
+    assert down.world.wallet.total_spent == 0
 
 
 def test_a_paid_fallback_of_a_free_model_meets_the_block_of_the_budget(down: Pair) -> None:
