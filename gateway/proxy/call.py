@@ -12,8 +12,10 @@ from gateway.metrics import Stopwatch
 from gateway.policy import Target
 from gateway.pricing import Usage, cost_nanos, lines
 from gateway.pricing.usage import CLAMPED, Reading
+from gateway.proxy import hidden
 from gateway.proxy.errors import Rejected
 from gateway.proxy.http import Exchange, Header
+from gateway.proxy.parts import DISCONNECTED as DISCONNECTED
 from gateway.proxy.parts import Admission as Admission
 from gateway.proxy.parts import Found as Found
 from gateway.proxy.parts import Recorder, Slices
@@ -21,14 +23,12 @@ from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Request, Route, Stream
 from gateway.settlement import Settlement
 from gateway.snapshot import Caller, Snapshot, StopCard
-from gateway.tokens import count_text
 from keeptrusts.lib import ids, money
 from wallets.ledger import Heartbeat, Note, Refund, Result, Settle
 
 HEARTBEAT_SECONDS = 30.0
 MAX_RECORDED = 16 * 1024 * 1024
 """Bytes of a stream that are kept in memory for a record; of a longer one there is none."""
-DISCONNECTED = "client_disconnected"
 CLIENT_CLOSED = 499
 UNKNOWN_ERROR = "internal_error"
 WARNED = "warned"
@@ -139,8 +139,9 @@ class Call:
 
     @property
     def stops_on_disconnect(self) -> bool:
-        """Whether the target's answers end with their client."""
-        return self.admission is not None and self.admission.target.on_disconnect == "stop"
+        """Whether the target's answers end with their client; no bill is left unread for that."""
+        stops = self.admission is not None and self.admission.target.on_disconnect == "stop"
+        return stops and not hidden.runs(self)
 
     @property
     def holds(self) -> bool:
@@ -324,7 +325,7 @@ class Call:
         return usage.completed(
             flags if usage == given else flags | {CLAMPED},
             prompt=lambda: self.route.count_prompt(self.request, model),
-            completion=lambda: count_text(model, text()),
+            completion=lambda: hidden.completion_tokens(self, text()),
         )
 
     def _bounded(self, usage: Usage) -> Usage:

@@ -14,6 +14,8 @@ from gateway.tokens import Estimate
 if TYPE_CHECKING:
     from gateway.proxy.call import Call
 
+DISCONNECTED = "client_disconnected"
+
 
 @dataclass(slots=True, kw_only=True)
 class Admission:

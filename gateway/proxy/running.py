@@ -3,14 +3,15 @@
 import asyncio
 import time
 
-from gateway.proxy import admission
+from gateway.proxy import admission, hidden
 from gateway.proxy.call import DISCONNECTED, HEARTBEAT_SECONDS, Call
 from gateway.proxy.life import Life
 from gateway.snapshot import Snapshot
 
 BEAT_EVERY_SECONDS = 5.0
 MAX_DRAINS = 256
-DRAIN_SECONDS = 120.0
+DRAIN_SECONDS, HIDDEN_DRAIN_SECONDS = 120.0, 600.0
+"""How long the rest of a stream is read; longer where only its end says what it costs."""
 LAST_SECONDS = 5.0
 
 
@@ -62,7 +63,8 @@ class Running:
             call.stop(DISCONNECTED)
             return
         loop = asyncio.get_running_loop()
-        self._draining[call] = loop.call_later(DRAIN_SECONDS, call.stop, DISCONNECTED)
+        patience = HIDDEN_DRAIN_SECONDS if hidden.runs(call) else DRAIN_SECONDS
+        self._draining[call] = loop.call_later(patience, call.stop, DISCONNECTED)
 
     def cut(self, snapshot: Snapshot) -> None:
         """End what a stop switch with ``cut`` stops."""

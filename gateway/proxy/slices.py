@@ -8,14 +8,12 @@ the next wallet that may pay; only then is the stream ended.
 
 import asyncio
 import logging
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gateway.pricing import Usage, worst_case_nanos
-from gateway.proxy import admission, errors, refusals, unpaid
+from gateway.proxy import admission, errors, hidden, refusals, unpaid
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Blocked, Rejected
 from gateway.proxy.meter import Meter
@@ -35,21 +33,6 @@ SLICE = 256
 GROWTH = 4
 """An extension is a slice, or one part in so many of what is held: long answers take few parts."""
 LEDGER_SECONDS, RETRY_SECONDS = 10.0, 0.25
-_HIDES_OUTPUT = re.compile(
-    r"(^|[/:])(o\d|gpt-[5-9]|gemini-(2\.5|[3-9])|grok-[34]|magistral|qwq)|reason|think|-r1\b"
-)
-_ASKS_FOR_HIDDEN = ("reasoning", "reasoning_effort", "thinking", "prediction", "best_of")
-
-
-def hides_output(request: Mapping[str, Any], model: str, admitted: Admission) -> bool:
-    """Whether output may be billed that the stream does not show: then nothing bounds it here."""
-    priced = admitted.priced
-    return (
-        admitted.estimate.audio
-        or (priced is not None and priced.rates.base.reasoning is not None)
-        or _HIDES_OUTPUT.search(model.casefold()) is not None
-        or any(request.get(name) is not None for name in _ASKS_FOR_HIDDEN)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +87,7 @@ def steps(call: Call) -> Steps | None:
     if HEADER in call.exchange.headers:
         return None
     found = Steps(admitted)
-    if found.most <= found.slice or hides_output(call.request, call.event.model, admitted):
+    if found.most <= found.slice or hidden.hides_output(call.request, call.event.model, admitted):
         return None
     return found
 

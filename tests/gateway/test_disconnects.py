@@ -168,6 +168,55 @@ def test_a_target_may_stop_with_its_client(world: World, serve: Serve) -> None:
     assert (event.completion_tokens, event.reason_code) == (2, "client_disconnected")
 
 
+REASONED = {
+    "prompt_tokens": 14, "completion_tokens": 3000,
+    "completion_tokens_details": {"reasoning_tokens": 2996},
+}  # fmt: skip
+
+
+def test_hidden_reasoning_is_paid_though_the_target_stops_with_its_client(
+    world: World, serve: Serve
+) -> None:
+    gate = Gate()
+    world.upstream.behave(gate_after=(2, gate), words=("one", " two"), usage=REASONED)
+    gateway = serve(target={"on_disconnect": "stop"})
+
+    _leave(gateway, world.key, when_seen=b"two", stream=True, model="o3-mini")
+    eventually(lambda: _has_left(gateway))
+    gate.open()
+
+    event = world.event()
+    assert (event.verdict, event.flags) == ("allow", ["client_disconnected"])
+    assert event.details["on_disconnect"] == "drain"
+    assert event.usage["reasoning_tokens"] == 2996
+    assert world.wallet.total_spent == event.cost == 14 * 1_100 + 3000 * 4_400
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("MAX_DRAINS", 0), ("HIDDEN_DRAIN_SECONDS", 0.2)], ids=["room", "time"]
+)
+def test_reasoning_that_cannot_be_read_to_its_end_costs_all_it_could_have_had(
+    world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch, setting: str, value: float
+) -> None:
+    monkeypatch.setattr(f"gateway.proxy.running.{setting}", value)
+    gate = Gate()
+    world.upstream.behave(gate_after=(2, gate), words=("one", " two"), usage=REASONED)
+    gateway = serve(target={"on_disconnect": "stop"})
+
+    _leave(
+        gateway, world.key, when_seen=b"two", stream=True, model="o3-mini",
+        max_completion_tokens=5000,
+    )  # fmt: skip
+
+    event = world.event()
+    gate.open()
+    assert event.reason_code == "client_disconnected"
+    assert event.flags == ["client_disconnected", "usage_estimated"]
+    assert (event.prompt_tokens, event.completion_tokens) == (13, 5000)
+    assert world.wallet.total_spent == event.cost == 13 * 1_100 + 5000 * 4_400
+    assert event.cost <= event.hold
+
+
 def test_who_leaves_a_stopping_target_before_the_first_byte_pays_the_prompt(
     world: World, serve: Serve
 ) -> None:
