@@ -9,8 +9,8 @@ from gateway.idempotency import claims
 
 @shared_task(name="gateway.purge_idempotent_answers")
 def purge_idempotent_answers() -> str:
-    """Delete kept answers of requests whose ``Idempotency-Key`` has expired."""
-    return f"deleted {claims.purge()} expired keys"
+    """Delete kept answers whose ``Idempotency-Key`` has expired, and the oldest of too many."""
+    return f"deleted {claims.purge()} expired keys and {claims.purge_excess()} answers too many"
 
 
 @shared_task(name="gateway.purge_history")

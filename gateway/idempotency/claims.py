@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Length, Now
 from django.utils import timezone
 
 from gateway.models import IdempotentCall
@@ -23,6 +23,9 @@ SLACK = timedelta(minutes=1)
 """A hold is looked for from so long before its key was claimed."""
 ATTEMPTS = 3
 PURGE_BATCH = 500
+MOST_ANSWERS = 10_000
+MOST_BYTES = 256 * 1024 * 1024
+"""Of one organisation's kept answers; the job lets the oldest beyond go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,30 @@ def purge() -> int:
         total += deleted
         if len(keys) < PURGE_BATCH:
             return total
+
+
+def purge_excess() -> int:
+    """Let the oldest answers go where an organisation keeps too many; how many went.
+
+    Their keys stay until they expire: a request that is repeated is refused as lost, never paid
+    twice.
+    """
+    kept = IdempotentCall.objects.filter(answer__isnull=False)
+    sums = kept.values("organization_id").annotate(count=Count("key"), size=Sum(Length("answer")))
+    over = sums.filter(Q(count__gt=MOST_ANSWERS) | Q(size__gt=MOST_BYTES)).order_by()
+    return sum(_let_go(kept.filter(organization_id=row["organization_id"])) for row in over)
+
+
+def _let_go(kept: "models.QuerySet[IdempotentCall]") -> int:
+    newest = kept.order_by("-finished_at", "key").values_list("key", Length("answer"))
+    excess, size = [], 0
+    for position, (key, length) in enumerate(newest.iterator(PURGE_BATCH)):
+        size += length
+        if position >= MOST_ANSWERS or size > MOST_BYTES:
+            excess.append(key)
+    for begin in range(0, len(excess), PURGE_BATCH):
+        kept.filter(key__in=excess[begin : begin + PURGE_BATCH]).update(answer=None)
+    return len(excess)
 
 
 def purge_organization(organization: Organization | int) -> int:
