@@ -16,7 +16,8 @@ ALIASES = (
     *("n_predict", "num_predict", "max_new_tokens", "max_output_tokens"),
     *("max_tokens_to_sample", "min_tokens"),
 )
-CHOICES = ("n", "n_cmpl", "best_of", "num_return_sequences")
+CHOICES = ("n", "n_cmpl", "best_of", "num_return_sequences", "beam_width", "num_beams")
+"""Beams are written beside each other, whatever few of them are answered."""
 _REASONING = ("o1", "o3", "o4", "gpt-5", "gpt-6")
 
 

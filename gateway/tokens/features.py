@@ -112,12 +112,16 @@ def _has_audio(content: Any) -> bool:
 
 
 def _named_tools(tools: Any, is_plain: Callable[[Mapping[str, Any], str], bool]) -> Iterator[str]:
-    """``tool:<type>`` for every tool that is not plain."""
-    for tool in tools if isinstance(tools, list) else []:
+    """``tool:<type>`` for every tool that is not plain, those inside of others included."""
+    rest = list(tools) if isinstance(tools, list) else []
+    while rest:
+        tool = rest.pop()
         described = tool if isinstance(tool, Mapping) else {}
         kind = str(described.get("type") or "function")
         if not is_plain(described, kind):
             yield f"tool:{kind[:40]}"
+        inner = described.get("tools")
+        rest.extend(inner if isinstance(inner, list) else [])
 
 
 def _runs_at_the_client(tool: Mapping[str, Any], kind: str) -> bool:

@@ -168,7 +168,7 @@ def test_bound_under_another_name_is_sent_under_the_standard_one_too() -> None:
     assert bounds(max_new_tokens=7).add == {"max_tokens": 7}
 
 
-@pytest.mark.parametrize("field", ["n", "n_cmpl", "best_of"])
+@pytest.mark.parametrize("field", ["n", "n_cmpl", "best_of", "beam_width", "num_beams"])
 def test_every_name_for_more_answers_counts(field: str) -> None:
     assert bounds(max_tokens=10, **{field: 4}).completion_tokens == 40
 

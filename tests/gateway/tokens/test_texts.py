@@ -30,6 +30,11 @@ def test_every_prompt_is_answered_as_often_as_asked() -> None:
     assert (found.choices, found.completion_tokens, found.add) == (6, 300, {})
 
 
+def test_every_beam_counts() -> None:
+    found = completion(n=1, use_beam_search=True, beam_width=5, max_tokens=10)
+    assert found.completion_tokens == 50
+
+
 def test_best_of_counts_what_is_thrown_away() -> None:
     assert completion(n=1, best_of=5, max_tokens=10).completion_tokens == 50
 
