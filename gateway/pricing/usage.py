@@ -13,6 +13,8 @@ ESTIMATED = "usage_estimated"
 CONFLICTING = "usage_conflicting"
 PROMPT_MISSING = "prompt_tokens_missing"
 COMPLETION_MISSING = "completion_tokens_missing"
+PRICED_TIERS = ("", "auto", "default", "standard")
+MAX_TIER = 40
 MISSING = frozenset({PROMPT_MISSING, COMPLETION_MISSING})
 
 INPUT_PARTS = (
@@ -139,6 +141,14 @@ class Usage:
 
 
 Reading = tuple[Usage, Flags]
+
+
+def at_tier(reading: Reading, tier: Any) -> Reading:
+    """Flagged ``service_tier:<name>`` where the call ran at another tier than prices are for."""
+    if not isinstance(tier, str) or tier in PRICED_TIERS or not tier.isprintable():
+        return reading
+    usage, flags = reading
+    return usage, flags | {f"service_tier:{tier[:MAX_TIER]}"}
 
 
 def merged(first: Reading | None, second: Reading) -> Reading:

@@ -148,6 +148,19 @@ def test_a_chunk_with_a_whole_message_is_delivered_and_counted(world: World, ser
     assert [breaker.state for _, breaker in breakers] == ["closed"]
 
 
+def test_a_chunk_of_another_tier_than_the_priced_one_is_flagged(world: World, serve: Serve) -> None:
+    usage = {"prompt_tokens": 14, "completion_tokens": 25}
+    delta = {"choices": [{"index": 0, "delta": {"content": "Clouds"}}]}
+    said = (delta, {"choices": [], "usage": usage, "service_tier": "flex"})
+    world.upstream.behave(events=tuple(f"data: {json.dumps(c)}\n\n".encode() for c in said))
+    gateway = serve()
+
+    gateway.chat(world.key, stream=True)
+
+    event = world.event()
+    assert (event.flags, event.cost) == (["service_tier:flex"], 17_100)
+
+
 def test_a_stream_that_breaks_off_is_charged_for_what_came(world: World, serve: Serve) -> None:
     world.upstream.behave(cut_after=2, words=("one", " two", " three"))
     gateway = serve()

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway import tokens
 from gateway.pricing import catalogue
-from gateway.pricing.usage import Reading, Usage, merged
+from gateway.pricing.usage import Reading, Usage, at_tier, merged
 from gateway.proxy import errors, fields, sse
 from gateway.proxy.route import Request, Route
 from gateway.proxy.routes.chat_replay import ChatReplay
@@ -41,7 +41,8 @@ class ChatStream(Watching):
         usage = value.get("usage")
         if not isinstance(usage, Mapping):
             return True
-        self.usage = merged(self.usage, Usage.from_openai(usage))
+        reading = at_tier(Usage.from_openai(usage), value.get("service_tier"))
+        self.usage = merged(self.usage, reading)
         return bool(value.get("choices")) or not self._hide_usage
 
     def _has_text(self, block: bytes) -> bool:
@@ -75,7 +76,7 @@ def answer_text(answer: Mapping[str, Any]) -> str:
 
 def read_usage(answer: Mapping[str, Any]) -> Reading:
     """What a plain answer says that it took."""
-    return Usage.from_openai(answer.get("usage"))
+    return at_tier(Usage.from_openai(answer.get("usage")), answer.get("service_tier"))
 
 
 def stream_changes(request: Request) -> dict[str, Any]:

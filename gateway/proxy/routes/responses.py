@@ -7,7 +7,7 @@ import orjson
 
 from gateway import tokens
 from gateway.pricing import catalogue
-from gateway.pricing.usage import Reading, Usage, merged
+from gateway.pricing.usage import Reading, Usage, at_tier, merged
 from gateway.proxy import fields, sse
 from gateway.proxy.errors import Rejected
 from gateway.proxy.route import Request, Route
@@ -59,7 +59,7 @@ class ResponseStream(Watching):
         if not isinstance(response, Mapping):
             return
         if isinstance(response.get("usage"), Mapping):
-            self.usage = merged(self.usage, Usage.from_openai(response["usage"]))
+            self.usage = merged(self.usage, read_usage(response))
         if value.get("type") == "response.failed":
             self.error = response.get("error") or "failed"
 
@@ -120,7 +120,7 @@ def answer_text(answer: Mapping[str, Any]) -> str:
 
 def read_usage(answer: Mapping[str, Any]) -> Reading:
     """What a plain answer says that it took."""
-    return Usage.from_openai(answer.get("usage"))
+    return at_tier(Usage.from_openai(answer.get("usage")), answer.get("service_tier"))
 
 
 def is_empty(answer: Mapping[str, Any]) -> bool:

@@ -279,6 +279,23 @@ def test_text_without_usage_is_counted_once_however_it_comes(
     assert world.wallet.total_spent == event.cost == 12 * 150 + 91 * 600
 
 
+@pytest.mark.parametrize(
+    ("tier", "flags"), [("priority", ["service_tier:priority"]), ("default", [])]
+)
+def test_another_tier_than_the_priced_one_is_flagged(
+    world: World, serve: Serve, tier: str, flags: list[str]
+) -> None:
+    usage = {"input_tokens": 14, "output_tokens": 25, "total_tokens": 39}
+    response = {"id": "resp_1", "output": [ITEM], "usage": usage, "service_tier": tier}
+    world.upstream.behave(events=(named({**COMPLETED, "response": response}),))
+    gateway = serve()
+
+    ask(gateway, world, stream=True)
+
+    event = world.event()
+    assert (event.flags, event.cost) == (flags, COST)
+
+
 def test_a_call_that_comes_whole_is_counted_with_its_name_once(world: World, serve: Serve) -> None:
     call = {"id": "fc_1", "type": "function_call", "name": "weather", "call_id": "c", "status": "x"}
     said = (
