@@ -180,8 +180,9 @@ class Application:
         elif path == "/readyz":
             await self._ready(exchange)
         elif path == "/keeptrusts/config":
-            self._identify(exchange)
-            await self._get(exchange, 200, config.describe(self.watcher, self.forwarding.breakers))
+            _, caller = self._identify(exchange)
+            told = config.describe(self.watcher, caller, self.forwarding.breakers)
+            await self._get(exchange, 200, told)
         elif path == "/metrics":
             self.gauges.refresh()
             kind = [(b"content-type", metrics.CONTENT_TYPE)]

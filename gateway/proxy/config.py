@@ -6,6 +6,7 @@ one in the file, of a target the variable or the stored secret it comes from.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -21,10 +22,11 @@ LAST_GOOD = "the last good one is in force"
 
 def describe(
     watcher: Watcher,
+    caller: Caller,
     breakers: Breakers | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> dict[str, Any]:
-    """The answer's JSON. ``environ`` says which variables are set, never to what.
+    """The answer's JSON for ``caller``. ``environ`` says which variables are set, never to what.
 
     ``watcher`` has loaded its first snapshot.
     """
@@ -39,7 +41,8 @@ def describe(
         "revision": snapshot.revision[0],
         "organization_in_debt": snapshot.in_debt,
         "not_enforced": _not_enforced(policy),
-        "stops": _stops(snapshot),
+        "stops": _stops(snapshot, caller),
+        "stops_of_others": _stops_of_others(snapshot.callers.values(), caller),
         "targets": _targets(policy, breakers, environ),
         "policy": _redacted(policy),
     }
@@ -77,29 +80,26 @@ def _not_enforced(policy: PolicyFile) -> list[dict[str, str]]:
     return [{"setting": ".".join(map(str, path)), "message": message} for path, message in found]
 
 
-def _stops(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Models and providers by name, callers by what people call them."""
-    named = [
+def _stops(snapshot: Snapshot, caller: Caller) -> list[dict[str, Any]]:
+    """What stops this caller: models and providers by name, and a stop of its own."""
+    found = [
         *(("model", name, stop) for name, stop in snapshot.stopped_models.items()),
         *(("provider", name, stop) for name, stop in snapshot.stopped_providers.items()),
     ]
-    found = [
+    if caller.stop is not None:
+        found.append((caller.stop.scope, _target_of(caller.stop.scope, caller), caller.stop))
+    return [
         {"scope": scope, "target": name, "cut": stop.cut, "reason": stop.reason}
-        for scope, name, stop in named
+        for scope, name, stop in found
     ]
-    return found + _stopped_callers(snapshot.callers.values())
 
 
-def _stopped_callers(callers: Iterable[Caller]) -> list[dict[str, Any]]:
-    """Every stop of callers once, however many keys it ends."""
-    found = {}
-    for caller in callers:
-        stop = caller.stop
-        if stop is not None:
-            target = _target_of(stop.scope, caller)
-            shown = {"cut": stop.cut, "reason": stop.reason}
-            found[stop.scope, target] = {"scope": stop.scope, "target": target, **shown}
-    return [found[name] for name in sorted(found)]
+def _stops_of_others(callers: Iterable[Caller], caller: Caller) -> dict[str, int]:
+    """How many stops of each scope are for others: whom, and why, is not the caller's business."""
+    every = {(one.stop.scope, _target_of(one.stop.scope, one)) for one in callers if one.stop}
+    if caller.stop is not None:
+        every.discard((caller.stop.scope, _target_of(caller.stop.scope, caller)))
+    return dict(sorted(Counter(scope for scope, _ in every).items()))
 
 
 def _target_of(scope: str, caller: Caller) -> str:

@@ -19,7 +19,10 @@ SECRET = "sk-of-the-provider-0123456789"
 
 
 def described(gateway: RunningGateway, **more: Any) -> dict[str, Any]:
-    return config.describe(gateway.application.watcher, **more)
+    snapshot = gateway.application.watcher.current
+    assert snapshot is not None
+    caller = next(one for one in snapshot.callers.values() if one.group_name == "engineering")
+    return config.describe(gateway.application.watcher, caller, **more)
 
 
 def test_it_tells_what_is_in_force(world: World, serve: Serve) -> None:
@@ -108,6 +111,23 @@ def test_stops_in_force_are_told_once_each(world: World, serve: Serve) -> None:
         {"scope": scope, "target": target, "cut": False, "reason": "why"}
         for scope, target in (("model", "gpt-4"), ("provider", "x"), ("team", "team_engineering"))
     ]
+
+
+def test_stops_of_others_are_counted_without_their_names_and_reasons(
+    world: World, serve: Serve
+) -> None:
+    person = factories.make_user(world.organization)
+    factories.make_personal_key(world.team, person)
+    for scope, target in (("user", person.public_id), ("model", "gpt-4")):
+        Stop.objects.create(
+            organization=world.organization, scope=scope, target=target, reason=f"why-{scope}",
+            created_by="test",
+        )  # fmt: skip
+    told = serve().request("GET", "/keeptrusts/config", key=world.key)
+    assert [stop["scope"] for stop in told.json["stops"]] == ["model"]
+    assert told.json["stops_of_others"] == {"user": 1}
+    assert b"why-user" not in told.raw
+    assert person.public_id.encode() not in told.raw
 
 
 def test_the_circuit_of_each_target_is_told(world: World, serve: Serve) -> None:
