@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
+from gateway import admin_machinery as admin_machinery
 from gateway import admin_receipt, pricing
 from gateway.cache import purging
 from gateway.models import CacheGeneration, DecisionEvent, ModelPrice

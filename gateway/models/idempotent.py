@@ -13,7 +13,8 @@ class IdempotentCall(models.Model):
     ``key`` is a digest over (organisation, credential, route, header value), ``fingerprint`` one of
     the body. A running row belongs to ``request_id`` until ``lease_until``, which its gateway moves
     on; then somebody else may take it over. ``answer`` is encrypted; empty on a finished row: it
-    was too long to be kept, or made room for newer ones. Times are the database's. Rows go when ``expires_at`` has passed.
+    was too long to be kept, or made room for newer ones. Times are the database's. Rows go when
+    ``expires_at`` has passed.
     """
 
     key = models.CharField(max_length=64, primary_key=True)

@@ -114,7 +114,7 @@ async def _stream(call: Call, response: Response, translator: Translator | None)
     call.watch.answered()
     if cut is None and not (stream.delivered or stream.error or stream.usage):
         cut = empty(call)
-    if isinstance(cut, UpstreamFailure) and not (call.exchange.started or _delivered(stream)):
+    if isinstance(cut, UpstreamFailure) and not (call.exchange.started or delivered(stream)):
         raise cut
     if translator is not None and stream.usage is None:
         # It broke off before it told its usage; what the prompt took was said at its beginning.
@@ -185,7 +185,7 @@ async def _close_stream(call: Call, cut: Rejected | None) -> Result | None:
     assert stream is not None
     failed = cut is not None or stream.error is not None
     reason = ((cut.code if cut is not None else None) or UPSTREAM_ERROR) if failed else ""
-    if failed and reason != DISCONNECTED and not _delivered(stream):
+    if failed and reason != DISCONNECTED and not delivered(stream):
         return await settled(
             call.give_back(verdict="error", status=200, reason=reason), STREAM_SETTLE_SECONDS
         )
@@ -248,7 +248,7 @@ def _error_first(error: Any) -> UpstreamFailure:
     )
 
 
-def _delivered(stream: Stream) -> bool:
+def delivered(stream: Stream) -> bool:
     """Whether the client has got any text, or the provider says that it produced some."""
     reported = stream.usage is not None and stream.usage[0].completion_tokens > 0
     return reported or bool(stream.text())

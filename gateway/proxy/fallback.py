@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from gateway.policy import Target
+from gateway.pricing import worst_case_nanos
 from gateway.proxy import admission, budgets, errors, refusals, unpaid
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Rejected
@@ -221,6 +222,10 @@ class Fallback:
 
 def _costs_the_same(one: Admission, other: Admission) -> bool:
     """Whether a hold that grows by the prices of one target covers the other as well."""
-    if one.priced is None or other.priced is None:
-        return False
-    return one.priced.rates == other.priced.rates and one.worst == other.worst
+    return one.worst == other.worst and _prompt_alone(one) == _prompt_alone(other)
+
+
+def _prompt_alone(admitted: Admission) -> int:
+    if admitted.priced is None:
+        return 0
+    return worst_case_nanos(admitted.estimate.prompt_tokens, 0, admitted.priced.rates)

@@ -83,14 +83,14 @@ class Life:
             if rejected.blocked and rejected.details is None:
                 spending = await self._spending.of(call.caller.team.id)
                 rejected.details = refusals.details(call, rejected.code or "", {}, spending)
-            verdict = "block" if rejected.blocked else "error"
-            closed = call.give_back(verdict=verdict, status=rejected.status, reason=rejected.reason)
+            closed = _closed(call, rejected)
             if call.settlement.available:
                 await delivery.settled(closed, EVENT_SECONDS)
         if call.exchange.started:
             return
         headers = [*rejected.headers(), *answers.common(call)]
         await call.exchange.answer(rejected.status, headers, call.route.error_body(rejected))
+
     async def _tell_stopped(self, call: Call) -> None:
         """It was ended from outside. The end is written first, the answer comes after it."""
         if call.gone or call.exchange.started:
@@ -103,13 +103,22 @@ class Life:
                 await delivery.settled(closed, EVENT_SECONDS)
         await self._reject(call, told)
 
-
     async def _fail(self, call: Call) -> None:
         """A fault of our own."""
         try:
             await self._reject(call, errors.internal())
         except Exception:
             log.exception("the request could not be answered")
+
+
+def _closed(call: Call, rejected: Rejected) -> "asyncio.Future[Result]":
+    """The hold returns, but for what has been delivered already."""
+    if call.stream is not None and delivery.delivered(call.stream):
+        usage, flags = call.usage_of(call.stream.usage, call.stream.text)
+        closing, _ = call.charge(usage, flags, verdict="error", reason=rejected.reason)
+        return closing
+    verdict = "block" if rejected.blocked else "error"
+    return call.give_back(verdict=verdict, status=rejected.status, reason=rejected.reason)
 
 
 async def _off_the_loop(call: Call, work: Callable[[Call], None]) -> None:

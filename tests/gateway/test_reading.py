@@ -19,7 +19,7 @@ def test_alive_and_ready(world: World, serve: Serve) -> None:
 
 def test_not_ready_while_it_shuts_down(world: World, serve: Serve) -> None:
     gateway = serve()
-    gateway.application._closing = True
+    gateway.application._stopping = True
 
     ready = gateway.request("GET", "/readyz")
 

@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 
+from wallets.admin import display
 from wallets.admin.base import PlatformAdmin
-from wallets.models import Claim, DeadLetter, Revision
+from wallets.admin.ledger import WALLET
+from wallets.models import Claim, DeadLetter, Revision, Waiter
 
 
 @admin.register(Claim)
@@ -32,3 +34,19 @@ class RevisionAdmin(PlatformAdmin):
     """The number gateways poll."""
 
     list_display = ("number", "changed_at")
+
+
+@admin.register(Waiter)
+class WaiterAdmin(PlatformAdmin):
+    """Requests that wait for the money of a wallet now."""
+
+    list_display = (
+        *("since", "wallet", display.column("amount"), "reason", "process", "lease_until"),
+        "dismissed",
+    )
+    list_filter = ("reason", "dismissed")
+    list_select_related = WALLET
+    search_fields = ("=wallet__public_id", "process")
+    ordering = ("since",)
+    money = ("amount",)
+    hidden = ("payload",)

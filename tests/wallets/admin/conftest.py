@@ -8,7 +8,14 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
-from gateway.models import DecisionEvent, ModelPrice
+from gateway.models import (
+    CacheGeneration,
+    DecisionEvent,
+    HistoryText,
+    IdempotentCall,
+    ModelPrice,
+    WrittenOff,
+)
 from keeptrusts.lib import ids
 from tests import factories
 from tests.wallets.conftest import Company
@@ -26,6 +33,7 @@ from wallets.models import (
     Stop,
     TeamMembership,
     User,
+    Waiter,
 )
 
 SignIn = Callable[[User], Client]
@@ -90,6 +98,7 @@ def fill(company: Company) -> dict[type[Model], Model]:
         LotPosition.objects.create(wallet=wallet),
         factories.make_ticket(factories.team_wallet(team)),
         factories.make_crossing(team),
+        CacheGeneration.objects.create(organization=organization, number=1),
         DecisionEvent.objects.create(
             id=ids.public_id("req"),
             organization=organization,
@@ -124,3 +133,18 @@ def fill_platform(company: Company) -> None:
     )
     DeadLetter.objects.create(operation="Settle", payload="{}", error="broken")
     Revision.objects.get_or_create(pk=1)
+    now = timezone.now()
+    HistoryText.objects.create(
+        event_id=ids.public_id("req"), organization=company.organization, sealed=b"sealed",
+        created_at=now, expires_at=now,
+    )  # fmt: skip
+    IdempotentCall.objects.create(
+        key=f"{company.organization.slug}-call", organization=company.organization,
+        fingerprint="0", request_id="req_x", lease_until=now, created_at=now, expires_at=now,
+    )  # fmt: skip
+    WrittenOff.objects.create(organization=company.organization, team_id=1, on=now.date())
+    Waiter.objects.create(
+        id=ids.uuid7(), organization=company.organization, amount=1, reason="contention",
+        wallet=factories.organization_wallet(company.organization), since=now,
+        lease_until=now - timedelta(days=1),
+    )  # fmt: skip

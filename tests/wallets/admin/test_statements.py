@@ -10,7 +10,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from gateway.models import ModelPrice
+from gateway.models import (
+    CacheGeneration,
+    HistoryText,
+    IdempotentCall,
+    ModelPrice,
+    WrittenOff,
+)
+from keeptrusts.lib import ids
 from tests import factories
 from tests.wallets.admin.conftest import fill, fill_platform
 from tests.wallets.admin.test_pages import OURS, address
@@ -34,6 +41,7 @@ from wallets.models import (
     Team,
     TeamMembership,
     User,
+    Waiter,
     Wallet,
 )
 
@@ -67,6 +75,17 @@ def _control(organization: Organization, wallet: Wallet, number: int) -> None:
     CreditLot.objects.create(**named, wallet=wallet, seq=1, amount=1, expires_at=now)
     LotPosition.objects.create(wallet=wallet)
     factories.make_ticket(wallet)
+    CacheGeneration.objects.create(**named)
+    kept: dict[str, Any] = {**named, "created_at": now, "expires_at": now}
+    HistoryText.objects.create(**kept, event_id=f"req_{organization.pk}", sealed=b"x")
+    IdempotentCall.objects.create(
+        **kept, key=f"call-{organization.pk}", request_id="req_x", lease_until=now
+    )
+    WrittenOff.objects.create(**named, team_id=number, on=now.date())
+    Waiter.objects.create(
+        **named, id=ids.uuid7(), wallet=wallet, amount=1, reason="contention", since=now,
+        lease_until=now,
+    )  # fmt: skip
     assert wallet.team is not None
     factories.make_crossing(wallet.team)
     Claim.objects.create(**named, key=f"grown-{number}-{organization.pk}", created_at=now)
