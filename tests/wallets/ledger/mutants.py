@@ -261,8 +261,8 @@ MUTANTS = {
     ),
     "let everybody wait": Mutant(
         "ledger/line.py",
-        "    elif _is_full(wallet, operation.id, books):",
-        "    elif False:",
+        "    if _is_full(wallet, operation.id, books):",
+        "    if False:",
         LINE + "a_thousand_may_wait_and_one_more_may_not",
     ),
     "wait for what is not there": Mutant(
