@@ -1,7 +1,7 @@
 # Everything is installed into .venv from requirements.lock. Needs make and Python 3.11, 3.12 or 3.13, nothing else.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help install run test check check-style check-types check-imports check-templates check-django \
+.PHONY: help install run test mutants check check-style check-types check-imports check-templates check-django \
 	format bench soak lock clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -34,8 +34,8 @@ run: install ## start everything on this machine: make run ARGS="--port 8000"
 
 test: install ## the suite on SQLite, then what touches money on PostgreSQL: make test ARGS="-k reclaim"
 	@status=0; \
-	$(BIN)/pytest -n auto --dist loadscope -m "not browser" $(ARGS) || status=1; \
-	$(BIN)/pytest -n auto --dist loadscope --engine=postgres -m "(engines or postgres_only) and not browser" $(ARGS) || status=1; \
+	$(BIN)/pytest -n auto --dist loadscope -m "not browser and not long" $(ARGS) || status=1; \
+	$(BIN)/pytest -n auto --dist loadscope --engine=postgres -m "(engines or postgres_only) and not browser and not long" $(ARGS) || status=1; \
 	exit $$status
 
 check: check-style check-types check-imports check-templates check-django ## what CI checks; make -k check shows everything
@@ -67,6 +67,9 @@ format: install ## put code and templates into the house form
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 	git ls-files -z '*.html' | xargs -0 -r $(BIN)/djade
+
+mutants: install ## take every guard of the ledger out, one at a time: a named test must see it
+	$(BIN)/pytest -n auto tests/wallets/ledger/test_mutants.py $(ARGS)
 
 bench: install ## measure the gateway and the ledger: make bench ARGS=...
 	$(BIN)/python -m bench $(ARGS)

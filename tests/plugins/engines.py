@@ -95,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{ONE_ENGINE}: needs PostgreSQL: left out on SQLite")
     config.addinivalue_line("markers", "redis: uses a real Redis, see the fixture redis_url")
     config.addinivalue_line("markers", "slow: takes more than five seconds")
+    config.addinivalue_line("markers", "long: has a make target of its own")
     config.addinivalue_line("markers", "browser: needs Chromium; run by make test-browser")
 
 
