@@ -358,7 +358,7 @@ def test_the_database_equals_the_model_entry_for_entry() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Books,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=40,
             # A failure prints its steps and how to repeat it; shrinking would take minutes here.
             phases=(Phase.generate,),
