@@ -1,6 +1,6 @@
 """Which answers are kept: whole ones, of a reasonable size, that nothing is odd about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -8,6 +8,7 @@ import orjson
 from gateway.pricing.usage import CLAMPED, CONFLICTING
 from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Route
+from gateway.values import objects
 
 MAX_BYTES = 1024 * 1024
 """Of an answer before it is compressed; longer ones are not kept."""
@@ -51,20 +52,14 @@ def is_refusal(answer: Mapping[str, Any]) -> bool:
         return True
     choices = any(
         choice.get("finish_reason") in REFUSED or _refuses(choice.get("message"))
-        for choice in _mappings(answer.get("choices"))
+        for choice in objects(answer.get("choices"))
     )
     return choices or any(
         part.get("type") == "refusal"
-        for item in _mappings(answer.get("output"))
-        for part in _mappings(item.get("content"))
+        for item in objects(answer.get("output"))
+        for part in objects(item.get("content"))
     )
 
 
 def _refuses(message: Any) -> bool:
     return isinstance(message, Mapping) and bool(message.get("refusal"))
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    for item in value if isinstance(value, list) else ():
-        if isinstance(item, Mapping):
-            yield item

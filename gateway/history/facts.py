@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gateway.proxy.routes.watching import objects, strings
+from gateway.proxy.routes.watching import strings
+from gateway.values import objects
 
 Facts = dict[str, Any]
 

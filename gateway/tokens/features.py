@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from gateway.values import objects
+
 AUDIO = "audio"
 COMPACTION = "compaction"
 LONG_CONTEXT = "long_context"
@@ -38,7 +40,7 @@ def features_of_responses(request: Mapping[str, Any]) -> tuple[str, ...]:
     if request.get("context_management"):
         found.add(COMPACTION)
     found.update(_named_tools(request.get("tools"), _runs_at_the_client))
-    for item in _objects(request.get("input")):
+    for item in objects(request.get("input")):
         found.update(_named_tools(item.get("tools"), _runs_at_the_client))
         if item.get("type") == "compaction_trigger":
             found.add(COMPACTION)
@@ -58,8 +60,8 @@ def features_of_messages(request: Mapping[str, Any]) -> tuple[str, ...]:
     if request.get("inference_geo") not in _PLAIN_GEOGRAPHY:
         found.add("inference_geo")
     found.update(_named_tools(request.get("tools"), _is_anthropics_client_tool))
-    for message in _objects(request.get("messages")):
-        for block in _objects(message.get("content")):
+    for message in objects(request.get("messages")):
+        for block in objects(message.get("content")):
             if block.get("type") == "tool_addition":
                 found.update(_named_tools([_definition(block)], _is_anthropics_client_tool))
     return tuple(sorted(found))
@@ -71,7 +73,7 @@ def _features(request: Mapping[str, Any]) -> Iterator[str]:
     asked = modalities if isinstance(modalities, list) else []
     if AUDIO in asked or request.get(AUDIO) is not None:
         yield AUDIO
-    if any(_has_audio(message.get("content")) for message in _objects(request.get("messages"))):
+    if any(_has_audio(message.get("content")) for message in objects(request.get("messages"))):
         yield AUDIO
     if "image" in asked:
         yield "image_output"
@@ -101,14 +103,8 @@ def _inner(request: Mapping[str, Any], name: str, field: str) -> Any:
     return value.get(field) if isinstance(value, Mapping) else None
 
 
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    for item in value if isinstance(value, list) else []:
-        if isinstance(item, Mapping):
-            yield item
-
-
 def _has_audio(content: Any) -> bool:
-    return any(part.get("type") == "input_audio" for part in _objects(content))
+    return any(part.get("type") == "input_audio" for part in objects(content))
 
 
 def _named_tools(tools: Any, is_plain: Callable[[Mapping[str, Any], str], bool]) -> Iterator[str]:
@@ -148,4 +144,4 @@ def _definition(block: Mapping[str, Any]) -> Any:
 def _compacts(management: Any) -> bool:
     """Whether edits of the context write a summary; those that clear only read less."""
     edits = management.get("edits") if isinstance(management, Mapping) else None
-    return any(not str(edit.get("type")).startswith("clear_") for edit in _objects(edits))
+    return any(not str(edit.get("type")).startswith("clear_") for edit in objects(edits))

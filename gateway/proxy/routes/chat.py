@@ -9,7 +9,8 @@ from gateway.pricing.usage import Reading, Usage, at_tier, merged
 from gateway.proxy import errors, fields, sse
 from gateway.proxy.route import Request, Route
 from gateway.proxy.routes.chat_replay import ChatReplay
-from gateway.proxy.routes.watching import Watching, objects, strings
+from gateway.proxy.routes.watching import Watching, strings
+from gateway.values import objects
 
 _NOT_TEXT = frozenset({"role", "id", "type", "index", "finish_reason", "logprobs"})
 

@@ -7,6 +7,7 @@ import orjson
 
 from gateway.proxy import sse
 from gateway.proxy.route import Request
+from gateway.values import objects
 
 SAID_WHOLE = frozenset({"id", "type", "role", "name", "index", "format", "finish_reason"})
 """Texts of a delta that come at once, while all others are continued."""
@@ -29,7 +30,7 @@ class ChatReplay:
         choices: dict[int, dict[str, Any]] = {}
         for event in sse.events(events):
             chunk = sse.object_of(event)
-            for choice in _mappings(chunk.get("choices")):
+            for choice in objects(chunk.get("choices")):
                 _add_choice(choices, choice)
             _continue_facts(answer, chunk)
         answer["object"] = self._plain
@@ -42,7 +43,7 @@ class ChatReplay:
         frame["object"] = self._streamed
         chunks = [
             frame | {"choices": [part]}
-            for choice in _mappings(answer.get("choices"))
+            for choice in objects(answer.get("choices"))
             for part in _parts(choice)
         ]
         if answer.get("usage") is not None:
@@ -125,14 +126,8 @@ def _parts(choice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield index | {"text": ""} | ended
         return
     delta = dict(message)
-    calls = list(_mappings(delta.get("tool_calls")))
+    calls = list(objects(delta.get("tool_calls")))
     if calls:
         delta["tool_calls"] = [{"index": number} | dict(call) for number, call in enumerate(calls)]
     yield said | index | {"delta": delta, "finish_reason": None}
     yield index | {"delta": {}} | ended
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    for item in value if isinstance(value, list) else ():
-        if isinstance(item, Mapping):
-            yield item

@@ -11,7 +11,8 @@ from gateway.proxy.route import Request, Route
 from gateway.proxy.routes import unspoken
 from gateway.proxy.routes.messages_errors import error_body, error_event
 from gateway.proxy.routes.messages_replay import MessagesReplay
-from gateway.proxy.routes.watching import Watching, objects, strings
+from gateway.proxy.routes.watching import Watching, strings
+from gateway.values import objects
 
 _MARKS = (b"message_start", b"message_delta", b"message_stop", b'"error"')
 _DELTAS = ("text", "partial_json", "thinking")

@@ -7,7 +7,7 @@ import orjson
 
 from gateway.proxy import sse
 from gateway.proxy.route import Request
-from gateway.proxy.routes.watching import objects
+from gateway.values import objects
 
 Json = dict[str, Any]
 

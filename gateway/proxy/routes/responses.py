@@ -13,7 +13,8 @@ from gateway.proxy.errors import Rejected
 from gateway.proxy.route import Request, Route
 from gateway.proxy.routes import unspoken
 from gateway.proxy.routes.responses_replay import ResponsesReplay
-from gateway.proxy.routes.watching import Watching, objects, strings
+from gateway.proxy.routes.watching import Watching, strings
+from gateway.values import objects
 
 ENDINGS = ("response.completed", "response.incomplete", "response.failed")
 ITEM_DONE = "response.output_item.done"

@@ -95,13 +95,6 @@ class Watching:
         raise NotImplementedError
 
 
-def objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The objects of a list; none of anything else."""
-    for item in value if isinstance(value, list) else []:
-        if isinstance(item, Mapping):
-            yield item
-
-
 def strings(value: Any, skipped: Container[str]) -> Iterator[str]:
     """Every text inside a value, but those under a skipped name."""
     if isinstance(value, str):
