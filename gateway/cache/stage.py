@@ -10,6 +10,7 @@ from gateway.cache.shelf import Shelf
 from gateway.cache.store import Kept, Place, Store
 from gateway.policy.schema import Cache
 from gateway.pricing import Usage, cost_nanos
+from gateway.proxy import bodies
 from gateway.proxy.call import Call, Found
 from gateway.proxy.recording import Recorded
 from gateway.snapshot import Caller
@@ -17,7 +18,6 @@ from gateway.snapshot import Caller
 HIT, MISS = "hit", "miss"
 BYPASS_HEADER = b"x-keeptrusts-cache"
 CLOSE_SECONDS = 2.0
-LARGE_BODY = 65_536
 
 
 class ResponseCache:
@@ -45,10 +45,7 @@ class ResponseCache:
             return None
         if keys.obstacle(call.route.name, call.request, sampled=settings.sampled) is not None:
             return None
-        if len(call.body) > LARGE_BODY:
-            place = await asyncio.to_thread(place_of, call, settings)
-        else:
-            place = place_of(call, settings)
+        place = await bodies.looked_into(call.body, place_of, call, settings)
         call.event.cache = MISS
         kept = await self._kept(call, place)
         return hit(call, kept) if kept is not None else None

@@ -3,7 +3,6 @@
 It changes nothing about a request. Whatever goes wrong here, the request goes on.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -17,6 +16,7 @@ from gateway.history.texts import Text, Texts
 from gateway.history.writing import Writer
 from gateway.models import HistoryText
 from gateway.policy.schema import History as Settings
+from gateway.proxy import bodies
 from gateway.proxy.call import Call, Found
 from gateway.proxy.recording import Recorded
 from gateway.proxy.route import Route
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 OFF, FULL = "off", "full"
 NAME = "history"
 """Where an event's details have the facts."""
-LARGE_BODY = 65_536
 READ_AT_MOST = 524_288
 """Bytes of an answer that are looked into before it is paid for; of longer ones the length."""
 
@@ -50,10 +49,7 @@ class History:
         if settings.mode == OFF:
             return
         try:
-            if len(call.body) > LARGE_BODY:
-                found = await asyncio.to_thread(facts.of_request, call.request)
-            else:
-                found = facts.of_request(call.request)
+            found = await bodies.looked_into(call.body, facts.of_request, call.request)
         except Exception as error:
             _say(error)
             return

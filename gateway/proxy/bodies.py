@@ -1,15 +1,30 @@
 """Request bodies: parsed once, passed on byte for byte unless something has to be changed."""
 
+import asyncio
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 
 from gateway.proxy import errors
 
 FAITHFUL_UP_TO = 65_536
+LARGE = 65_536
+"""Bytes from which on reading and counting a body takes long enough to keep others waiting."""
 MAX_DEPTH = 128
 """Levels of objects and lists in each other; what writes JSON here can do 254."""
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def looked_into(body: bytes, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """What ``work`` finds in a body: in a thread where it is long, others are served meanwhile."""
+    if len(body) > LARGE:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    return work(*args, **kwargs)
 
 
 def parsed(body: bytes) -> dict[str, Any]:

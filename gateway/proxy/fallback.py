@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from gateway.policy import Target
 from gateway.pricing import worst_case_nanos
-from gateway.proxy import admission, budgets, errors, refusals, unpaid
+from gateway.proxy import admission, bodies, budgets, errors, refusals, unpaid
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Rejected
 from gateway.proxy.spending import SpendingBook
@@ -21,7 +21,6 @@ from wallets.errors import Conflict, InsufficientFunds, LedgerUnavailable, NotFo
 from wallets.ledger import CounterUse, Extend, Result
 
 LEDGER_SECONDS = 10.0
-LARGE_BODY = 65_536
 TOO_DEAR = "max_price_ratio"
 _NO_PRICE = frozenset({"model_not_priced", "feature_not_priced"})
 
@@ -74,11 +73,8 @@ class Fallback:
     async def _priced(self, target: Target) -> Admission:
         found = self._known.get(target.id)
         if found is None:
-            # Long bodies are counted in a thread: others are served meanwhile.
-            if len(self._call.body) > LARGE_BODY:
-                found = await asyncio.to_thread(admission.price, self._call, target)
-            else:
-                found = admission.price(self._call, target)
+            call = self._call
+            found = await bodies.looked_into(call.body, admission.price, call, target)
             self._known[target.id] = found
         return found
 

@@ -8,11 +8,11 @@ what was produced, and every hold is closed once, whatever happens.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
-from gateway.proxy import admission, answers, budgets, delivery, errors, measuring, refusals
+from gateway.proxy import admission, answers, bodies, budgets, delivery, errors, measuring, refusals
 from gateway.proxy.call import DISCONNECTED, Call
 from gateway.proxy.errors import Rejected
 from gateway.proxy.forwarding import Forwarding
@@ -24,7 +24,6 @@ from wallets.ledger import Result
 log = logging.getLogger(__name__)
 
 EVENT_SECONDS = 2.0
-LARGE_BODY = 65_536
 CLIENT_CLOSED = 499
 
 
@@ -64,13 +63,13 @@ class Life:
             measuring.observe(call)
 
     async def _serve(self, call: Call) -> None:
-        await _off_the_loop(call, admission.read)
+        await bodies.looked_into(call.body, admission.read, call)
         for stage in self._stages:
             found = await stage.before(call)
             if found is not None:
                 await delivery.replay(call, found)
                 return
-        await _off_the_loop(call, self._forwarding.plan)
+        await bodies.looked_into(call.body, self._forwarding.plan, call)
         assert call.admission is not None
         await budgets.check(call, call.admission, self._spending)
         await self._paying.reserve(call)
@@ -119,14 +118,6 @@ def _closed(call: Call, rejected: Rejected) -> "asyncio.Future[Result]":
         return closing
     verdict = "block" if rejected.blocked else "error"
     return call.give_back(verdict=verdict, status=rejected.status, reason=rejected.reason)
-
-
-async def _off_the_loop(call: Call, work: Callable[[Call], None]) -> None:
-    """Long bodies are read and counted in a thread: others are served meanwhile."""
-    if len(call.body) > LARGE_BODY:
-        await asyncio.to_thread(work, call)
-    else:
-        work(call)
 
 
 def _abandon(call: Call, status: int = CLIENT_CLOSED) -> "asyncio.Future[Result]":

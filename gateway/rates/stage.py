@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from gateway.proxy import errors
+from gateway.proxy import bodies, errors
 from gateway.proxy.call import Call
 from gateway.rates import headers
 from gateway.rates.counting import Counted, Counting
@@ -20,7 +20,6 @@ from gateway.tokens import InvalidRequest
 DEGRADED = "rate_limit_degraded"
 REASON = "rate_limited"
 CODE = "rate_limit_exceeded"
-LARGE_BODY = 65_536
 CLOSE_SECONDS = 1.0
 
 
@@ -87,9 +86,8 @@ def group_of(caller: Caller) -> str:
 
 async def _prompt(call: Call) -> int:
     try:
-        if len(call.body) > LARGE_BODY:
-            return await asyncio.to_thread(call.route.count_prompt, call.request, call.event.model)
-        return call.route.count_prompt(call.request, call.event.model)
+        count = call.route.count_prompt
+        return await bodies.looked_into(call.body, count, call.request, call.event.model)
     except InvalidRequest as error:
         raise errors.invalid(error) from None
 
