@@ -45,8 +45,9 @@ def parsed(body: bytes) -> dict[str, Any]:
 def _check_depth(request: dict[str, Any]) -> None:
     for name, value in request.items():
         if _is_deeper(value, MAX_DEPTH - 1):
-            field = name.encode("utf-8", "replace").decode()[:120]
-            raise errors.invalid_field(field, f"is nested too deeply: at most {MAX_DEPTH} levels")
+            raise errors.invalid_field(
+                errors.shown(name), f"is nested too deeply: at most {MAX_DEPTH} levels"
+            )
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -108,6 +108,20 @@ def invalid_field(field: str, message: str) -> Rejected:
     return invalid(InvalidRequest(field, message))
 
 
+MAX_SHOWN = 120
+
+
+def shown(field: str) -> str:
+    """The name of a field as answers repeat it, whatever the client made of it."""
+    return field.encode("utf-8", "replace").decode()[:MAX_SHOWN]
+
+
+def unsupported_field(field: str, message: str) -> Rejected:
+    """A field, or its value, that cannot be served; ``message`` says so without its name."""
+    name = shown(field)
+    return Rejected(400, f"{name}: {message}", code="unsupported_field", param=name)
+
+
 def unknown_route(method: str, path: str) -> Rejected:
     """Nothing is served under this address."""
     return Rejected(404, f"Unknown request URL: {method} {path}", code="unknown_url")

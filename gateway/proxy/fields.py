@@ -6,6 +6,7 @@ Other unknown fields pass: providers have many extensions, and their text is cou
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.proxy import errors
 from gateway.proxy.errors import Rejected
 from gateway.tokens.completion import ALIASES, CHOICES, STANDARD
 
@@ -106,10 +107,4 @@ MESSAGES = Fields(
 
 
 def _refused(name: str, why: str) -> Rejected:
-    name = name.encode("utf-8", "replace").decode()[:120]
-    return Rejected(
-        400,
-        f"{name}: this field is not supported here: {why}.",
-        code="unsupported_field",
-        param=name,
-    )
+    return errors.unsupported_field(name, f"this field is not supported here: {why}.")

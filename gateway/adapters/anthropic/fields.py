@@ -6,6 +6,7 @@ it could cost what was not priced, or ask for what the client would wait for in 
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.proxy import errors
 from gateway.proxy.errors import Rejected
 
 TRANSLATED = frozenset(
@@ -58,10 +59,4 @@ def _reason(name: str) -> str:
 
 def unsupported(field: str, why: str) -> Rejected:
     """A 400 for a field or value that the provider cannot be told."""
-    name = field.encode("utf-8", "replace").decode()[:120]
-    return Rejected(
-        400,
-        f"{name}: this is not supported for this model: {why}.",
-        code="unsupported_field",
-        param=name,
-    )
+    return errors.unsupported_field(field, f"this is not supported for this model: {why}.")
