@@ -17,7 +17,7 @@ from gateway.proxy.route import Route
 from gateway.snapshot import Caller, Snapshot, StopCard
 from gateway.tokens import Estimate
 from wallets import cascade, limits
-from wallets.ledger import Reserve
+from wallets.ledger import Extend, Reserve, Waiting
 
 MAX_MODEL, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 120, 16, 64, 128
 MAX_REASON = 200
@@ -103,6 +103,26 @@ def reserve(call: Call, admission: Admission) -> Reserve:
         provider=call.event.provider,
         model=call.event.model,
         facts=_facts(call),
+    )
+
+
+def extend(call: Call, amount: int, *, waiting: Waiting | None = None) -> Extend:
+    """The next part of its hold, ``amount`` nano-dollars more on the wallet that pays.
+
+    It must fit into the limits of the consumer, and into the caps on drawing from that wallet.
+    """
+    caller, snapshot = call.caller, call.snapshot
+    assert caller.wallet is not None
+    chain = cascade.candidates(caller.wallet, snapshot.wallets, caller.consumer, call.now)
+    caps = next((c.counters for c in chain if c.wallet.id == call.paying), ())
+    return Extend(
+        id=call.reservation,
+        organization_id=caller.organization_id,
+        actor=caller.actor,
+        part=call.parts,
+        amount=amount,
+        counters=(*limits.uses(snapshot.limits, caller.consumer, call.now), *caps),
+        waiting=waiting,
     )
 
 

@@ -16,9 +16,8 @@ from gateway.proxy import admission, bodies, budgets, errors, refusals, unpaid
 from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Rejected
 from gateway.proxy.spending import SpendingBook
-from wallets import cascade, limits
 from wallets.errors import Conflict, InsufficientFunds, LedgerUnavailable, NotFound, Refused
-from wallets.ledger import CounterUse, Extend, Result
+from wallets.ledger import Result
 
 LEDGER_SECONDS = 10.0
 TOO_DEAR = "max_price_ratio"
@@ -165,30 +164,13 @@ class Fallback:
     async def _extend(self, amount: int) -> Refused | None:
         """One part more. A part of which nobody knew whether it was held is answered as it is."""
         call = self._call
-        operation = Extend(
-            id=call.reservation,
-            organization_id=call.caller.organization_id,
-            actor=call.caller.actor,
-            part=call.parts,
-            amount=amount,
-            counters=self._counters(),
-        )
+        operation = admission.extend(call, amount)
         result = await self._answer(call.settlement.submit(operation))
         if result.refusal is not None:
             return result.refusal
         call.parts += 1
         call.held_by(result)
         return None
-
-    def _counters(self) -> tuple[CounterUse, ...]:
-        """Limits of the consumer, and caps on drawing from the wallet that pays."""
-        call = self._call
-        caller, snapshot = call.caller, call.snapshot
-        found = tuple(limits.uses(snapshot.limits, caller.consumer, call.now))
-        if caller.wallet is None:
-            return found
-        chain = cascade.candidates(caller.wallet, snapshot.wallets, caller.consumer, call.now)
-        return found + next((c.counters for c in chain if c.wallet.id == call.paying), ())
 
     async def _answer(self, asked: Awaitable[Result]) -> Result:
         """Raises a 503 where nobody knows what came of it; then no more is asked of the ledger."""

@@ -196,19 +196,9 @@ class Growing:
         return None
 
     def _extension(self, amount: int, *, waits: bool) -> Extend:
-        call, settings = self._call, self._call.caller.settings
-        waits = waits and settings.contention_wait > 0 and not self._room.full
-        reserve = admission.reserve(call, self._plan.admitted)
-        own = next((c.counters for c in reserve.candidates if c.wallet.id == call.paying), ())
-        return Extend(
-            id=call.reservation,
-            organization_id=call.caller.organization_id,
-            actor=call.caller.actor,
-            part=call.parts,
-            amount=amount,
-            counters=(*reserve.counters, *own),
-            waiting=Waiting(reasons=frozenset({"contention"})) if waits else None,
-        )
+        waits = waits and self._call.caller.settings.contention_wait > 0 and not self._room.full
+        waiting = Waiting(reasons=frozenset({"contention"})) if waits else None
+        return admission.extend(self._call, amount, waiting=waiting)
 
     async def _asked(self, operation: Extend) -> Result:
         """The ledger's answer; while it is away, asked again for as long as one waits."""
