@@ -17,7 +17,7 @@ from gateway.proxy.call import Admission, Call
 from gateway.proxy.errors import Rejected
 from gateway.proxy.spending import SpendingBook
 from wallets.errors import Conflict, InsufficientFunds, LedgerUnavailable, NotFound, Refused
-from wallets.ledger import Result
+from wallets.ledger import Reserve, Result
 
 LEDGER_SECONDS = 10.0
 TOO_DEAR = "max_price_ratio"
@@ -124,30 +124,25 @@ class Fallback:
         if result.ok:
             call.held_by(result)
             return
-        call.not_held()
         assert result.refusal is not None
-        refusal = result.refusal
-        part = None
-        if self._warns and isinstance(refusal, InsufficientFunds):
-            part = unpaid.what_there_is(operation, refusal, admitted.worst)
-        if part is not None and await unpaid.allowed(call, admitted.worst - part.amount):
-            call.holding()
-            result = await self._answer(call.settlement.submit(part))
-            if result.ok:
-                call.held_by(result)
-                call.event.hold = call.held
-                return
-            call.not_held()
-        await self._without(admitted, refusal)
+        if isinstance(result.refusal, InsufficientFunds) and await unpaid.warned(
+            call, operation, result.refusal, self._asked
+        ):
+            return
+        call.not_held()
+        await self._refuse(result.refusal)
 
-    @property
-    def _warns(self) -> bool:
-        return self._call.caller.settings.on_exhausted == "warn"
+    async def _asked(self, operation: Reserve) -> Result:
+        return await self._answer(self._call.settlement.submit(operation))
 
     async def _extend_unpaid(self, admitted: Admission, refusal: Refused) -> None:
         """What is left of the wallet, and the rest is written off where the policy lets it."""
         call = self._call
-        if self._warns and isinstance(refusal, InsufficientFunds) and call.paying is not None:
+        if (
+            unpaid.warns(call)
+            and isinstance(refusal, InsufficientFunds)
+            and call.paying is not None
+        ):
             left = max(0, refusal.details["balances"].get(call.paying, 0))
             if left and await unpaid.allowed(call, admitted.worst - call.held - left):
                 await self._extend(left)
@@ -157,7 +152,9 @@ class Fallback:
         """No more is held: the request goes on, warned, where the policy lets it, else not here."""
         call = self._call
         short = isinstance(refusal, InsufficientFunds)
-        if not (short and self._warns and await unpaid.allowed(call, admitted.worst - call.held)):
+        if not (
+            short and unpaid.warns(call) and await unpaid.allowed(call, admitted.worst - call.held)
+        ):
             await self._refuse(refusal)
         call.event.hold = call.held
 

@@ -124,34 +124,15 @@ class Paying:
 
     async def _without(self, call: Call, operation: Reserve, refusal: Refused) -> None:
         """No hold: the request goes on unpaid where the policy lets it, else it is refused."""
-        if isinstance(refusal, InsufficientFunds) and await self._warned(call, operation, refusal):
+        if isinstance(refusal, InsufficientFunds) and await unpaid.warned(
+            call, operation, refusal, self._decided_at_once
+        ):
             return
         if operation.attachment is not None:
             call.refused(refusal.status, refusal.code)
         raise await self._told(call, operation, refusal)
 
-    async def _warned(self, call: Call, operation: Reserve, refusal: InsufficientFunds) -> bool:
-        """Hold what there is and write the rest off; False where that would be too much."""
-        assert call.admission is not None
-        if call.caller.settings.on_exhausted != "warn":
-            return False
-        worst = call.admission.worst
-        part = unpaid.what_there_is(operation, refusal, worst)
-        if not await unpaid.allowed(call, worst - (part.amount if part is not None else 0)):
-            return False
-        if part is not None:
-            result = await self._decided_at_once(call, part)
-            if result.ok:
-                call.held_by(result)
-                call.event.hold = result.amount
-                return True
-            if not await unpaid.allowed(call, worst):
-                return False
-        call.not_held()
-        call.event.hold = 0
-        return True
-
-    async def _decided_at_once(self, call: Call, operation: Reserve) -> Result:
+    async def _decided_at_once(self, operation: Reserve) -> Result:
         try:
             return await self._room.ask(operation)
         except (LedgerUnavailable, TimeoutError) as error:
@@ -192,7 +173,7 @@ def _hold(call: Call, plan: slices.Steps | None) -> Reserve:
     operation = admission.reserve(call, call.admission)
     if plan is not None:
         operation = replace(operation, amount=plan.hold(plan.slice), prefers=operation.amount)
-    if call.caller.settings.on_exhausted == "warn":
+    if unpaid.warns(call):
         operation = replace(operation, attachment=None)
     return operation
 

@@ -1,12 +1,16 @@
 """Requests that go on though no wallet pays for all of them: ``warn``, and streams that finish."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from gateway.proxy.call import WARNED, Call
 from gateway.waiting.allowance import Allowance
 from wallets import periods
 from wallets.errors import InsufficientFunds
-from wallets.ledger import Reserve
+from wallets.ledger import Reserve, Result
+
+Ask = Callable[[Reserve], Awaitable[Result]]
+"""Asks the ledger for a hold; raises ``Rejected`` where nobody knows what came of it."""
 
 
 class _AtEnd:
@@ -45,11 +49,41 @@ async def allowed(call: Call, missing: int) -> bool:
 async def may_finish(call: Call, missing: int) -> bool:
     """Whether a stream goes on that nobody pays for any more."""
     settings = call.caller.settings
-    finishes = settings.on_exhausted_stream == "finish" or settings.on_exhausted == "warn"
+    finishes = settings.on_exhausted_stream == "finish" or warns(call)
     return finishes and await allowed(call, missing)
 
 
-def what_there_is(operation: Reserve, refusal: InsufficientFunds, most: int) -> Reserve | None:
+async def warned(call: Call, operation: Reserve, refusal: InsufficientFunds, ask: Ask) -> bool:
+    """Whether a request goes out though its hold was refused: what there is is held, the rest is
+    written off. ``call.held`` says how much is held; nothing where this is False.
+    """
+    assert call.admission is not None
+    if not warns(call):
+        return False
+    worst = call.admission.worst
+    part = _what_there_is(operation, refusal, worst)
+    if not await allowed(call, worst - (part.amount if part is not None else 0)):
+        return False
+    if part is not None:
+        call.holding()
+        result = await ask(part)
+        if result.ok:
+            call.held_by(result)
+            call.event.hold = result.amount
+            return True
+        if not await allowed(call, worst):
+            return False
+    call.not_held()
+    call.event.hold = 0
+    return True
+
+
+def warns(call: Call) -> bool:
+    """Whether the policy lets requests go on unpaid."""
+    return call.caller.settings.on_exhausted == "warn"
+
+
+def _what_there_is(operation: Reserve, refusal: InsufficientFunds, most: int) -> Reserve | None:
     """The hold of what the richest of the wallets has, of ``most`` nano-dollars; None: nothing."""
     balances: dict[int, int] = refusal.details["balances"]
     richest = max(operation.candidates, key=lambda c: balances.get(c.wallet.id, 0))
