@@ -145,14 +145,12 @@ def exposition() -> bytes:
 class Stopwatch:
     """Where the time of one request went, in seconds of the monotonic clock."""
 
-    __slots__ = ("begun", "first_byte", "sent", "upstream", "waited")
+    __slots__ = ("begun", "sent", "upstream")
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
         self.sent: float | None = None
-        self.first_byte: float | None = None
         self.upstream = 0.0
-        self.waited = 0.0
 
     def went_out(self) -> None:
         """An attempt is on its way; the time of a failed one before it counts as upstream."""
@@ -165,6 +163,6 @@ class Stopwatch:
             self.upstream += time.monotonic() - self.sent
             self.sent = None
 
-    def added(self) -> float:
-        """Seconds that are nobody else's."""
-        return max(0.0, time.monotonic() - self.begun - self.upstream - self.waited)
+    def added(self, waited: float) -> float:
+        """Seconds that are nobody else's; ``waited`` were spent waiting for money."""
+        return max(0.0, time.monotonic() - self.begun - self.upstream - waited)

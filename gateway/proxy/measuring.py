@@ -22,10 +22,9 @@ def observe(call: Call) -> None:
     """Count a request that has ended."""
     event, watch = call.event, call.watch
     watch.answered()
-    watch.waited = event.details.get("waited_ms", 0) / 1000
     route = event.route
     metrics.REQUESTS.labels(route, event.verdict, event.reason_code or str(event.status)).inc()
-    metrics.ADDED.labels(route).observe(watch.added())
+    metrics.ADDED.labels(route).observe(watch.added(event.details.get("waited_ms", 0) / 1000))
     if watch.upstream:
         metrics.UPSTREAM.labels(event.target).observe(watch.upstream)
     if event.ttfb_ms is not None:

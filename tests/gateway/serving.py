@@ -142,6 +142,16 @@ class RunningGateway(AbstractContextManager["RunningGateway"]):
         finally:
             found.close()
 
+    @contextmanager
+    def asking(
+        self, key: str, *, headers: dict[str, str] | None = None, **fields: Any
+    ) -> Iterator[http.client.HTTPConnection]:
+        """A completion that was asked for, to read as it comes or to leave in the middle."""
+        with self.connection() as connection:
+            own = {"x-consumer-group": key, **(headers or {})}
+            connection.request("POST", "/v1/chat/completions", json.dumps(chat(**fields)), own)
+            yield connection
+
 
 def chat(**fields: Any) -> dict[str, Any]:
     """The body of a completion of gpt-4o-mini."""

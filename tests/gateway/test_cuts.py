@@ -10,7 +10,7 @@ import pytest
 from gateway.proxy import running
 from tests.fakes.upstream import Gate
 from tests.gateway.conftest import Serve, World
-from tests.gateway.serving import Answer, RunningGateway, chat, eventually
+from tests.gateway.serving import Answer, RunningGateway, eventually
 from wallets import revisions
 from wallets.models import Reservation, Stop
 
@@ -155,13 +155,7 @@ def test_a_cut_stream_says_why_and_what_it_has_cost(world: World, serve: Serve) 
     gate = Gate()
     world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
     gateway = serve()
-    with gateway.connection() as connection:
-        connection.request(
-            "POST",
-            "/v1/chat/completions",
-            json.dumps(chat(stream=True)),
-            {"x-consumer-group": world.key},
-        )
+    with gateway.asking(world.key, stream=True) as connection:
         response = connection.getresponse()
         response.readline()
         eventually(gate.reached.is_set)

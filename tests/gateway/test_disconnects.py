@@ -135,13 +135,7 @@ def test_a_stop_with_cut_ends_what_runs(world: World, serve: Serve) -> None:
     gate = Gate()
     world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
     gateway = serve()
-    with gateway.connection() as connection:
-        connection.request(
-            "POST",
-            "/v1/chat/completions",
-            json.dumps(chat(stream=True)),
-            {"x-consumer-group": world.key},
-        )
+    with gateway.asking(world.key, stream=True) as connection:
         response = connection.getresponse()
         response.readline()
         Stop.objects.create(

@@ -27,13 +27,7 @@ def test_a_stream_notes_the_cost_of_what_it_delivered(world: World, serve: Serve
     world.upstream.behave(gate_after=(2, gate), words=("one", " two", " three"))
     gateway = serve()
 
-    with gateway.connection() as connection:
-        connection.request(
-            "POST",
-            "/v1/chat/completions",
-            json.dumps(chat(stream=True)),
-            {"x-consumer-group": world.key},
-        )
+    with gateway.asking(world.key, stream=True) as connection:
         response = connection.getresponse()
         response.readline()
         eventually(lambda: Reservation.objects.get().checkpoint > 0)

@@ -10,7 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 from gateway.models import DecisionEvent
 from tests.fakes.upstream import Gate
 from tests.gateway.conftest import Serve, World
-from tests.gateway.serving import Answer, chat, eventually
+from tests.gateway.serving import Answer, eventually
 from wallets.models import Reservation
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
@@ -95,13 +95,7 @@ def test_chunks_pass_before_the_answer_is_complete(world: World, serve: Serve) -
     world.upstream.behave(gate_after=(1, gate))
     gateway = serve()
 
-    with gateway.connection() as connection:
-        connection.request(
-            "POST",
-            "/v1/chat/completions",
-            json.dumps(chat(stream=True)),
-            {"x-consumer-group": world.key},
-        )
+    with gateway.asking(world.key, stream=True) as connection:
         response = connection.getresponse()
         first = response.readline()
         held = Reservation.objects.get().state

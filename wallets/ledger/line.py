@@ -84,9 +84,8 @@ def instead(
     wallet, reason = spot
     if _is_full(wallet, operation.id, books):
         refusal.details["waiters_full"] = True
-    else:
-        return _wait(operation, waiting, wallet, reason, books)
-    return refused(refusal)
+        return refused(refusal)
+    return _wait(operation, waiting, wallet, reason, books)
 
 
 def _spot_of_hold(

@@ -113,13 +113,7 @@ def test_the_keys_of_running_requests_are_renewed(
     gate = Gate()
     world.upstream.behave(gate=gate)
     gateway = serve()
-    with gateway.connection() as connection:
-        connection.request(
-            "POST",
-            "/v1/chat/completions",
-            json.dumps(chat()),
-            {"x-consumer-group": world.key, "idempotency-key": "k-1"},
-        )
+    with gateway.asking(world.key, headers={"idempotency-key": "k-1"}) as connection:
         eventually(gate.reached.is_set)
         first = IdempotentCall.objects.get().lease_until
         eventually(lambda: IdempotentCall.objects.get().lease_until > first)

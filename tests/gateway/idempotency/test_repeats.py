@@ -109,13 +109,7 @@ def test_while_one_runs_another_is_told_to_come_back(world: World, serve: Serve,
     gate = Gate()
     world.upstream.behave(gate=gate)
     gateway = serve()
-    with gateway.connection() as connection:
-        connection.request(
-            "POST",
-            "/v1/chat/completions",
-            json.dumps(chat()),
-            {"x-consumer-group": world.key, "idempotency-key": "k-1"},
-        )
+    with gateway.asking(world.key, headers={"idempotency-key": "k-1"}) as connection:
         eventually(gate.reached.is_set)
         answer = ask(gateway)
         gate.open()
