@@ -26,14 +26,23 @@ def _request(key: str, **fields: object) -> bytes:
     return head.encode() + body
 
 
-def _leave(gateway: RunningGateway, key: str, *, when_seen: bytes = b"", **fields: object) -> None:
-    """Send a request, wait until ``when_seen`` has come back, and hang up."""
+def _leave(
+    gateway: RunningGateway,
+    key: str,
+    *,
+    when_seen: bytes = b"",
+    reaches: Gate | None = None,
+    **fields: object,
+) -> None:
+    """Send a request, wait until ``when_seen`` is back or the provider has it, and hang up."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
         connection.sendall(_request(key, **fields))
         seen = b""
         while when_seen and when_seen not in seen:
             seen += connection.recv(65_536)
-        if not when_seen:
+        if reaches is not None:
+            eventually(reaches.reached.is_set)
+        elif not when_seen:
             eventually(lambda: Reservation.objects.filter(state="held").exists())
 
 
@@ -62,9 +71,8 @@ def test_who_leaves_before_the_first_byte_pays_too(world: World, serve: Serve) -
     world.upstream.behave(gate=gate)
     gateway = serve()
 
-    _leave(gateway, world.key, stream=True)
+    _leave(gateway, world.key, reaches=gate, stream=True)
     eventually(lambda: _has_left(gateway))
-    eventually(gate.reached.is_set)
     gate.open()
 
     assert world.event().cost == 17_100
@@ -76,7 +84,7 @@ def test_who_leaves_a_plain_request_pays_for_it(world: World, serve: Serve) -> N
     world.upstream.behave(gate=gate)
     gateway = serve()
 
-    _leave(gateway, world.key)
+    _leave(gateway, world.key, reaches=gate)
     eventually(lambda: _has_left(gateway))
     gate.open()
 

@@ -142,7 +142,7 @@ def test_steps_5_and_6_a_request_and_what_it_cost(tutorial: Tutorial) -> None:
     assert re.search(r"^Period: \d{4}-\d\d-01 to \d{4}-\d\d-\d\d$", spend, re.MULTILINE)
     assert f"\nBudget: $500.00\nSpent: {shown}\nRemaining: $499.99" in spend
     tokens = usage["total_tokens"]
-    assert f"Breakdown by model:\n  gpt-4o-mini: {shown} ({tokens} tokens, 1 request)\n" in spend
+    assert f"Breakdown by model:\n  gpt-4o-mini: {shown} ({tokens:,} tokens, 1 request)\n" in spend
     every = tutorial.kt("spend", "--all").splitlines()
     assert every[0].split() == ["Team", "Budget", "Spent", "Remaining", "Usage"]
     assert [line.split()[0] for line in every[1:]] == ["engineering", "marketing", "support"]

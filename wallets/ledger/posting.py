@@ -9,11 +9,9 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from wallets.errors import LedgerUnavailable, Refused
 from wallets.ledger.batch import Batch, OnReservation, identities
@@ -35,8 +33,6 @@ SQLITE_STATES = (
     ("disk I/O error", "58030"),
 )
 """SQLite has no states: words of its messages, and what PostgreSQL calls the same."""
-PIPELINED = 4
-"""Operations up to which a batch is sent in a pipeline."""
 TRANSIENT = {SERIALIZATION, DEADLOCK, LOCK_TIMEOUT}
 LOCK_ATTEMPTS = 2
 """A lock timeout has waited already; whoever must not give up asks again later."""
@@ -120,27 +116,11 @@ def _transaction(
     operations: list[Operation], using: str, alongside: Alongside | None
 ) -> list[Result]:
     connection = connections[using]
-    with (
-        _few_round_trips(connection, len(operations)),
-        transaction.atomic(using=using, durable=True),
-    ):
+    with transaction.atomic(using=using, durable=True):
         results = Batch(operations, for_connection(connection)).run()
         if alongside is not None:
             alongside(list(zip(operations, results, strict=True)))
     return results
-
-
-def _few_round_trips(
-    connection: BaseDatabaseWrapper, operations: int
-) -> AbstractContextManager[object]:
-    """BEGIN goes with the first statement, COMMIT with the last: a third less time for a batch of
-    one. In large batches the driver's own work for it costs more than the round trips.
-    """
-    if connection.vendor != "postgresql" or operations > PIPELINED or connection.in_atomic_block:
-        return nullcontext()
-    connection.ensure_connection()
-    pipeline: AbstractContextManager[object] = connection.connection.pipeline()
-    return pipeline
 
 
 def _can_split(operations: list[Operation], using: str) -> bool:

@@ -215,3 +215,20 @@ def test_a_credit_that_expires_opens_a_lot(tenant: Tenant) -> None:
 def test_what_is_no_operation_is_buried(tenant: Tenant) -> None:
     stray = Operation(organization_id=tenant.id)
     assert codes(ledger.post([stray, tenant.credit(5)])) == ["ledger_fault", "ok"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [1, 2, 20])
+def test_what_is_written_alongside_knows_how_many_rows_it_changed(
+    tenant: Tenant, size: int
+) -> None:
+    """A veto may depend on it: a ticket that was dismissed meanwhile is not approved."""
+    tenant.fund(team=100)
+    changed: list[int] = []
+
+    def write(_pairs: object) -> None:
+        nobody = Reservation.objects.filter(pk=uuid7())
+        changed.append(nobody.update(provider="nobody"))
+
+    ledger.post([tenant.reserve(1) for _ in range(size)], alongside=write)
+    assert changed == [0]
